@@ -1,0 +1,24 @@
+#include "kernels.h"
+
+extern const apus_kernels apus_kernels_portable;
+
+#if defined(__x86_64__)
+extern const apus_kernels apus_kernels_avx2;
+extern const apus_kernels apus_kernels_avx512;
+
+const apus_kernels *const *apus_available_kernels(void) {
+    static const apus_kernels *const all[] = {
+        &apus_kernels_avx512, &apus_kernels_avx2, &apus_kernels_portable, 0};
+    __builtin_cpu_init();
+    const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    const int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+        && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
+        && __builtin_cpu_supports("avx512vnni");
+    return avx512 ? all : avx2 ? all + 1 : all + 2;
+}
+#else
+const apus_kernels *const *apus_available_kernels(void) {
+    static const apus_kernels *const all[] = {&apus_kernels_portable, 0};
+    return all;
+}
+#endif

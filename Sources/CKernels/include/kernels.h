@@ -1,0 +1,171 @@
+#ifndef APUS_KERNELS_H
+#define APUS_KERNELS_H
+
+#include <stdint.h>
+
+#include "scalar_math.h"
+
+// Whole operations over rows of activations. An operation is a function over a range of independent *items* (rows, panels of
+// outputs, row-head pairs), so that a pool of threads can share them out; how they are shared never changes a bit.
+// Nothing here allocates, makes threads or keeps state.
+//
+// Every sum's order is part of its definition (see Docs/Design.md, "Row invariance"):
+//  - products: each output is one chain over the inputs, ascending; quantized weights add exact integer sub-sums of
+//    16 or 32 inputs, then fma(float(subsum), weight_scale * activation_scale, chain), then for formats with a
+//    minimum fma(minimum, activation_scale * float(sum of activation codes), chain);
+//  - norms: 16 lanes (element i in lane i mod 16), each ascending by fma, folded 8, 4, 2, 1;
+//  - attention: blocks of 64 slots, merged ascending into spans of 1,024, spans merged ascending.
+
+/// Element types; the numbers are those of the GGUF format.
+enum {
+    APUS_F32 = 0, APUS_F16 = 1, APUS_Q4_0 = 2, APUS_Q4_1 = 3, APUS_Q5_0 = 6, APUS_Q5_1 = 7, APUS_Q8_0 = 8,
+    APUS_Q2_K = 10, APUS_Q3_K = 11, APUS_Q4_K = 12, APUS_Q5_K = 13, APUS_Q6_K = 14, APUS_IQ4_NL = 20,
+    APUS_IQ4_XS = 23, APUS_BF16 = 30, APUS_MXFP4 = 39
+};
+
+/// Outputs that one panel of a product computes together; the outputs of a product are padded to whole panels.
+#define APUS_PANEL 32
+/// Words of 4 bytes along the inputs that one step of a product unpacks: 64 floats or 256 codes.
+#define APUS_CHUNK_WORDS 64
+/// Bytes of scratch that every operation may use for itself, one area a thread.
+#define APUS_SCRATCH_BYTES (64 * 1024)
+
+/// A weight as its file holds it: `outputs` rows of `inputs` elements, row-major.
+typedef struct {
+    const uint8_t *data;
+    int64_t outputs, inputs, row_bytes;
+    int32_t type;
+} apus_weight;
+
+typedef void (*apus_operation)(const void *arguments, int64_t begin, int64_t end, void *scratch);
+
+/// Items: rows. x [rows][stride] to codes in -127...127, one scale for 32 inputs and the sums of 16 codes.
+typedef struct {
+    const float *x;
+    int64_t stride, inputs;
+    int8_t *codes;          // [rows][code_stride]
+    int64_t code_stride;
+    float *scales;          // [rows][inputs / 32]
+    int32_t *sums;          // [rows][inputs / 16]
+} apus_quantize_arguments;
+
+/// Items: panels. out [rows][out_stride] = x · weightᵀ; out_stride covers whole panels. Float weights read x, others the codes.
+typedef struct {
+    apus_weight weight;
+    int64_t rows;
+    const float *x;
+    int64_t stride;
+    const int8_t *codes;
+    int64_t code_stride;
+    const float *scales;
+    const int32_t *sums;
+    float *out;
+    int64_t out_stride;
+} apus_product_arguments;
+
+/// Items: rows. Row `ids[r]` of a weight as floats, times a factor.
+typedef struct {
+    apus_weight weight;
+    const int32_t *ids;
+    float factor;
+    float *out;
+    int64_t out_stride;
+} apus_gather_arguments;
+
+/// Items: rows × segments. RMSNorm (no bias, no mean) or LayerNorm of `width` elements. x and out may be the same.
+typedef struct {
+    const float *x;
+    int64_t stride;
+    float *out;
+    int64_t out_stride;
+    int64_t width, segments;   // segment s of a row begins at s * width
+    const float *weight;       // [width]
+    const float *bias;         // [width] or null
+    float epsilon;
+    int32_t subtract_mean;     // 1: LayerNorm
+} apus_norm_arguments;
+
+/// Items: rows. Rotates the first 2 × `half` elements of every head in place.
+typedef struct {
+    float *x;
+    int64_t stride;
+    int64_t heads, head_dim, half;
+    const float *cosines, *sines;  // [rows][half]
+    int32_t interleaved;           // 1: pairs (2i, 2i+1); 0: pairs (i, i + half)
+} apus_rotate_arguments;
+
+/// Items: rows. cos and sin of position × frequency, the product rounded to a float, times a factor.
+typedef struct {
+    const int32_t *positions;
+    const float *frequencies;  // [half]
+    int64_t half;
+    float factor;
+    float *cosines, *sines;    // [rows][half]
+} apus_angles_arguments;
+
+/// What one layer's cache looks like in memory.
+typedef struct {
+    uint8_t *keys;     // page p at keys + p * key_page_bytes: [heads][key_dim][page_size]
+    uint8_t *values;   // page p at values + p * value_page_bytes: [heads][page_size][value_dim rounded up to 16]
+    int64_t key_page_bytes, value_page_bytes;
+    int32_t page_size; // slots, a multiple of 16
+    int32_t heads, key_dim, value_dim;
+    int32_t type;      // APUS_F32, APUS_F16 or APUS_BF16
+} apus_cache_layer;
+
+/// One row of a batch as the cache sees it: its page table, its own slot, the slots [low, high) it may read.
+typedef struct {
+    const int32_t *pages;
+    int32_t slot, low, high;
+} apus_cache_row;
+
+/// Items: rows. Writes a row's keys and values into its slot.
+typedef struct {
+    apus_cache_layer layer;
+    const apus_cache_row *rows;
+    const float *keys, *values;
+    int64_t key_stride, value_stride;
+} apus_store_arguments;
+
+/// Items: rows × cache heads. out [rows][out_stride]: heads × value_dim.
+typedef struct {
+    apus_cache_layer layer;
+    const apus_cache_row *rows;
+    const float *queries;
+    int64_t query_stride;
+    float *out;
+    int64_t out_stride;
+    int32_t group;      // query heads that share a cache head
+    float scale;        // on the product of query and key
+    float soft_cap;     // cap × tanh(score / cap), 0 for none
+} apus_attention_arguments;
+
+/// Items: rows. Element-wise work on `width` elements of a row.
+typedef struct {
+    float *x;
+    int64_t stride;
+    const float *other;        // [rows][other_stride], or [width] with stride 0
+    int64_t other_stride;
+    int64_t width;
+    float factor;
+} apus_elementwise_arguments;
+
+/// Every operation for one instruction set. All tables compute the same bits.
+typedef struct {
+    const char *name;
+    apus_operation quantize, product, gather, norm, rotate, angles, store, attention;
+    apus_operation add;            // x += other
+    apus_operation scale;          // x *= factor
+    apus_operation gated_silu;     // x = silu(x) × other
+    apus_operation gated_gelu;     // x = gelu_tanh(x) × other
+    apus_operation gelu;           // x = gelu_tanh(x)
+    apus_operation soft_cap;       // x = factor × tanh(x / factor)
+    void (*dequantize)(const apus_weight *weight, int64_t row, float *out);
+    float (*row_max)(const float *x, int64_t n);
+    double (*row_exp)(const float *x, int64_t n, float shift, float *weights);
+} apus_kernels;
+
+/// The tables this machine can run, fastest first; null at the end. `portable` is always last.
+const apus_kernels *const *apus_available_kernels(void);
+
+#endif

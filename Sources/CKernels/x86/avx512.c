@@ -1,0 +1,37 @@
+// AVX-512 (F, BW, DQ, VL) with the byte dot product of VNNI.
+
+#if defined(__x86_64__)
+
+#include "kernels.h"
+
+#include <immintrin.h>
+
+#pragma clang fp contract(off)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c"))), apply_to = function)
+
+#define TABLE avx512
+#define PANEL_VECTORS 2
+#define TILE_ROWS 6
+
+#include "../lanes.inc"
+
+INLINE float half_to_float(uint16_t bits) { return _cvtsh_ss(bits); }
+INLINE v16f half_load(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
+
+// The instruction takes unsigned × signed bytes: weights enter as w + 128 and the sum starts at -128 Σ codes.
+INLINE v16i dot_start(int32_t code_sum) { return splat_int(-128 * code_sum); }
+INLINE v16i dot_weights(v16i words) { return words ^ splat_int((int32_t)0x80808080); }
+INLINE v16i dot_step(v16i sum, v16i weights, int32_t codes) {
+    return (v16i)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)weights, _mm512_set1_epi32(codes));
+}
+
+#include "../formats.inc"
+#include "../product.inc"
+#include "../rows.inc"
+#include "../attention.inc"
+
+#pragma clang attribute pop
+
+#include "../table.inc"
+
+#endif
