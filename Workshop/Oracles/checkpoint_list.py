@@ -19,7 +19,7 @@ GEMMA = {"hidden_activation": "gelu_pytorch_tanh", "rms_norm_eps": 1e-6, "rope_t
          "max_position_embeddings": 256, "bos_token_id": 2, "eos_token_id": 1, "pad_token_id": 0,
          "attention_bias": False, "sliding_window": 16}
 GEMMA2 = GEMMA | {"architectures": ["Gemma2ForCausalLM"], "model_type": "gemma2",
-                  "attn_logit_softcapping": 2.5, "final_logit_softcapping": 6.0}
+                  "attn_logit_softcapping": 2.5, "final_logit_softcapping": 9.0}
 GEMMA3 = GEMMA | {"architectures": ["Gemma3ForCausalLM"], "model_type": "gemma3_text", "rope_theta": 1000000.0,
                   "rope_local_base_freq": 10000.0, "rope_scaling": None,
                   "attn_logit_softcapping": None, "final_logit_softcapping": None}
