@@ -24,7 +24,7 @@ GEMMA3 = GEMMA | {"architectures": ["Gemma3ForCausalLM"], "model_type": "gemma3_
                   "rope_local_base_freq": 10000.0, "rope_scaling": None,
                   "attn_logit_softcapping": None, "final_logit_softcapping": None}
 PHI3 = BASE | {"architectures": ["Phi3ForCausalLM"], "model_type": "phi3", "attention_bias": False,
-               "original_max_position_embeddings": 256, "sliding_window": None}
+               "original_max_position_embeddings": 256, "sliding_window": None, "pad_token_id": 0}
 GPT2 = {"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "activation_function": "gelu_new",
         "layer_norm_epsilon": 1e-5, "n_positions": 256, "n_ctx": 256, "bos_token_id": 1, "eos_token_id": 2,
         "attn_pdrop": 0.1, "embd_pdrop": 0.1, "resid_pdrop": 0.1, "initializer_range": 0.02}

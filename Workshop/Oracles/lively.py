@@ -47,11 +47,11 @@ def randomise(model, generator):
             if re.search(r"[qk]_norm", name):
                 value = value + 0.3
             elif gemma and name == "model.norm.weight":
-                value = value + 2.0
+                value = value + 5.0
         elif re.search(r"embed_tokens|wte", name):
             # Gemma multiplies rows by √hidden, so its tied rows are smaller and its last norm larger: otherwise each
             # token would be its own successor.
-            value = normal(shape, (0.7 if gemma else 2.0) / math.sqrt(hidden) if tied else 1.0)
+            value = normal(shape, (0.35 if gemma else 2.0) / math.sqrt(hidden) if tied else 1.0)
         elif "wpe" in name:
             value = normal(shape, 0.5 / math.sqrt(hidden) if tied else 0.5)
         elif "lm_head" in name:
