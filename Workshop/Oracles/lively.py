@@ -32,7 +32,12 @@ def randomise(model, generator):
     config = model.config
     hidden = config.hidden_size
     gemma = config.model_type.startswith("gemma")
+    gpt2 = config.model_type == "gpt2"
     tied = bool(getattr(config, "tie_word_embeddings", False))
+    # A tied model whose rows are large next to its blocks' outputs only repeats its last token, so rows are small and
+    # the last norm is large where the architecture adds much to the stream. Gemma multiplies its rows by √hidden.
+    row = (0.35 if gemma else 0.8 if gpt2 else 2.0) / math.sqrt(hidden) if tied else 1.0
+    last_norm = {"model.norm.weight": 5.0} if gemma else {"transformer.ln_f.weight": 1.5} if gpt2 else {}
 
     def normal(shape, std):
         return torch.randn(shape, generator=generator, dtype=torch.float32) * std
@@ -46,14 +51,11 @@ def randomise(model, generator):
             value = normal(shape, 0.25) + (0.0 if gemma else 1.0)
             if re.search(r"[qk]_norm", name):
                 value = value + 0.3
-            elif gemma and name == "model.norm.weight":
-                value = value + 5.0
+            value = value + last_norm.get(name, 0.0)
         elif re.search(r"embed_tokens|wte", name):
-            # Gemma multiplies rows by √hidden, so its tied rows are smaller and its last norm larger: otherwise each
-            # token would be its own successor.
-            value = normal(shape, (0.35 if gemma else 2.0) / math.sqrt(hidden) if tied else 1.0)
+            value = normal(shape, row)
         elif "wpe" in name:
-            value = normal(shape, 0.5 / math.sqrt(hidden) if tied else 0.5)
+            value = normal(shape, row)
         elif "lm_head" in name:
             value = normal(shape, 2.0 / math.sqrt(fan_in))
         elif re.search(r"q_proj|k_proj|qkv_proj|c_attn", name):
