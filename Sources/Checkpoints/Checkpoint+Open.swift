@@ -21,7 +21,8 @@ extension Checkpoint {
         }
         throw CheckpointError(
             file: path,
-            reason: foreignFile(file.bytes, expected: "GGUF") + "; name a .gguf file, a .safetensors file or a model folder")
+            reason: foreignFile(file.bytes, expected: "GGUF")
+                + "; name a .gguf file, a .safetensors file or a model folder")
     }
 
     /// A GGUF model from its files in order.
@@ -40,7 +41,11 @@ extension Checkpoint {
         var parts: [(file: MappedFile, tensors: [TensorRecord])] = []
         for file in files {
             let shard = Folder.split(file.file.path).name
-            parts.append((file.file, index.map { index in file.tensors.filter { index.shardOfTensor[$0.name] == shard } } ?? file.tensors))
+            parts.append(
+                (
+                    file.file,
+                    index.map { index in file.tensors.filter { index.shardOfTensor[$0.name] == shard } } ?? file.tensors
+                ))
         }
         try self.init(
             kind: .huggingFace, name: name, path: path, folder: folder, parts: parts, config: config,
@@ -51,12 +56,14 @@ extension Checkpoint {
         throw CheckpointError(
             file: index.file, tensor: missing[0], field: "weight_map",
             reason: "it is said to be in \(index.shardOfTensor[missing[0]]!), which does not hold it"
-                + (missing.count > 1 ? " (nor \(missing.count - 1) more)" : "") + "; index and shards do not belong together")
+                + (missing.count > 1 ? " (nor \(missing.count - 1) more)" : "")
+                + "; index and shards do not belong together")
     }
 
     // MARK: GGUF
 
-    private static func openGGUF(folder: String, _ name: String, as path: String) throws(CheckpointError) -> Checkpoint {
+    private static func openGGUF(folder: String, _ name: String, as path: String) throws(CheckpointError) -> Checkpoint
+    {
         guard let split = GGUFSplit.Name(name, suffix: ".gguf") else {
             let stem = name.lowercased().hasSuffix(".gguf") ? String(name.dropLast(5)) : name
             return try Checkpoint(gguf: [GGUFFile(MappedFile(path: Folder.join(folder, name)))], name: stem, path: path)
@@ -74,7 +81,9 @@ extension Checkpoint {
         let listed = missing.prefix(5).joined(separator: ", ") + (missing.count > 5 ? ", …" : "")
         throw CheckpointError(
             file: Folder.join(folder, first),
-            reason: "\(missing.count) of \(names.count) \(what) are missing (\(listed)); download them into the same folder")
+            reason:
+                "\(missing.count) of \(names.count) \(what) are missing (\(listed)); download them into the same folder"
+        )
     }
 
     // MARK: Safetensors
@@ -84,18 +93,23 @@ extension Checkpoint {
     ) throws(CheckpointError) -> Checkpoint {
         if Folder.exists(Folder.join(folder, SafetensorsIndex.fileName)) {
             let index = try SafetensorsIndex(MappedFile(path: Folder.join(folder, SafetensorsIndex.fileName)))
-            if index.shards.contains(name) { return try openSharded(folder: folder, index: SafetensorsIndex.fileName, as: path) }
+            if index.shards.contains(name) {
+                return try openSharded(folder: folder, index: SafetensorsIndex.fileName, as: path)
+            }
         }
         if let split = GGUFSplit.Name(name, suffix: ".safetensors"), split.count > 1 {
             throw CheckpointError(
                 file: path,
-                reason: "this is shard \(split.number) of \(split.count), and its folder has no \(SafetensorsIndex.fileName) "
+                reason:
+                    "this is shard \(split.number) of \(split.count), and its folder has no \(SafetensorsIndex.fileName) "
                     + "that lists it; download the index into the same folder")
         }
         let file = try SafetensorsFile(MappedFile(path: Folder.join(folder, name)))
         return try Checkpoint(
-            safetensors: [file], index: nil, name: String(name.dropLast(".safetensors".count)), path: path, folder: folder,
-            config: configuration("config.json", folder), generationConfig: configuration("generation_config.json", folder))
+            safetensors: [file], index: nil, name: String(name.dropLast(".safetensors".count)), path: path,
+            folder: folder,
+            config: configuration("config.json", folder),
+            generationConfig: configuration("generation_config.json", folder))
     }
 
     private static func openSharded(
@@ -106,8 +120,10 @@ extension Checkpoint {
         var files: [SafetensorsFile] = []
         for shard in index.shards { files.append(try SafetensorsFile(MappedFile(path: Folder.join(folder, shard)))) }
         return try Checkpoint(
-            safetensors: files, index: index, name: Folder.name(of: folder.isEmpty ? "." : folder), path: path, folder: folder,
-            config: configuration("config.json", folder), generationConfig: configuration("generation_config.json", folder))
+            safetensors: files, index: index, name: Folder.name(of: folder.isEmpty ? "." : folder), path: path,
+            folder: folder,
+            config: configuration("config.json", folder),
+            generationConfig: configuration("generation_config.json", folder))
     }
 
     private static func configuration(_ name: String, _ folder: String) throws(CheckpointError) -> HuggingFaceConfig? {
@@ -122,7 +138,8 @@ extension Checkpoint {
     private static func pickle(_ path: String) -> CheckpointError {
         CheckpointError(
             file: path,
-            reason: "pickle files (\(pickled.joined(separator: ", "))) are not read, since loading them can run any program; "
+            reason:
+                "pickle files (\(pickled.joined(separator: ", "))) are not read, since loading them can run any program; "
                 + "convert the model to safetensors")
     }
 

@@ -104,10 +104,13 @@ public final class Checkpoint: Sendable {
         guard let type = record.type else {
             throw CheckpointError(
                 file: file.path, tensor: name, field: "dtype",
-                reason: "\(record.typeName) is not read as a weight (F32, F16 and BF16 are); convert the model to one of them")
+                reason:
+                    "\(record.typeName) is not read as a weight (F32, F16 and BF16 are); convert the model to one of them"
+            )
         }
         return Tensor(
-            name: name, shape: record.shape, type: type, bytes: UnsafeRawBufferPointer(rebasing: file.bytes[record.range]),
+            name: name, shape: record.shape, type: type,
+            bytes: UnsafeRawBufferPointer(rebasing: file.bytes[record.range]),
             file: file, range: record.range)
     }
 

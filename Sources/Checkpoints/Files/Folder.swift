@@ -1,9 +1,9 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// Names and places of files.
@@ -30,7 +30,8 @@ enum Folder {
 
     static func isFolder(_ path: String) throws(CheckpointError) -> Bool {
         guard !path.isEmpty, !path.utf8.contains(0) else {
-            throw CheckpointError(file: path, reason: "a path must have at least one character and no NUL; name a file or folder")
+            throw CheckpointError(
+                file: path, reason: "a path must have at least one character and no NUL; name a file or folder")
         }
         var status = stat()
         guard stat(path, &status) == 0 else { throw SystemError.current.error(file: path, doing: "open it") }

@@ -23,7 +23,8 @@ struct JSONScanner {
 
     func failure(_ reason: String, at position: Int? = nil) -> CheckpointError {
         CheckpointError(
-            file: file, field: part, reason: "at byte \(origin + (position ?? self.position)): \(reason); the file is damaged")
+            file: file, field: part,
+            reason: "at byte \(origin + (position ?? self.position)): \(reason); the file is damaged")
     }
 
     private mutating func skipSpace() {
@@ -70,7 +71,9 @@ struct JSONScanner {
             _ = peek()
             let start = position
             let key = try string()
-            guard keys.insert(key).inserted else { throw failure("the key \"\(key)\" occurs twice in one object", at: start) }
+            guard keys.insert(key).inserted else {
+                throw failure("the key \"\(key)\" occurs twice in one object", at: start)
+            }
             try expect(":", "after a key")
             try member(&self, key)
         } while take(UInt8(ascii: ","))

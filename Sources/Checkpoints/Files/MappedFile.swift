@@ -1,9 +1,9 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// A regular file mapped read-only into memory; its bytes are read from disk when they are first touched.
@@ -37,10 +37,12 @@ public final class MappedFile: Sendable {
         guard fstat(descriptor, &status) == 0 else { throw SystemError.current.error(file: path, doing: "examine it") }
         let kind = status.st_mode & S_IFMT
         guard kind != S_IFDIR else {
-            throw CheckpointError(file: path, reason: "this is a folder where a file is expected; name a file inside it")
+            throw CheckpointError(
+                file: path, reason: "this is a folder where a file is expected; name a file inside it")
         }
         guard kind == S_IFREG else {
-            throw CheckpointError(file: path, reason: "this is not a regular file, and only those can be mapped; copy it to a file first")
+            throw CheckpointError(
+                file: path, reason: "this is not a regular file, and only those can be mapped; copy it to a file first")
         }
         guard status.st_size > 0 else {
             throw CheckpointError(file: path, reason: "the file is empty (0 bytes); download or convert it again")

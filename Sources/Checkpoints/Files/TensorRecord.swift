@@ -27,7 +27,8 @@ extension [TensorRecord] {
             throw CheckpointError(
                 file: file, tensor: second.name, field: "offset",
                 reason: "its bytes \(second.range.lowerBound)..<\(second.range.upperBound) overlap bytes "
-                    + "\(first.range.lowerBound)..<\(first.range.upperBound) of tensor \(first.name); the file is damaged")
+                    + "\(first.range.lowerBound)..<\(first.range.upperBound) of tensor \(first.name); the file is damaged"
+            )
         }
         return sorted
     }

@@ -36,13 +36,16 @@ package struct GGUFFile: Sendable {
         switch version {
         case 2, 3: return version
         case 1:
-            throw cursor.failure("version", "it is 1, and only 2 and 3 are read; convert the model again with a newer converter")
+            throw cursor.failure(
+                "version", "it is 1, and only 2 and 3 are read; convert the model again with a newer converter")
         case _ where (1...3).contains(version.byteSwapped):
             throw cursor.failure(
                 "version",
                 "this is a big-endian file (version \(version.byteSwapped)), and only little-endian files are read; "
                     + "convert it to little-endian")
-        default: throw cursor.failure("version", "it is \(version), and only 2 and 3 are read; use a newer Apus or an older file")
+        default:
+            throw cursor.failure(
+                "version", "it is \(version), and only 2 and 3 are read; use a newer Apus or an older file")
         }
     }
 
@@ -83,7 +86,9 @@ package struct GGUFFile: Sendable {
         return GGUFMetadata.Entry(type: type, element: element, count: count, range: range)
     }
 
-    private static func skipValue(_ cursor: inout ByteCursor, _ type: GGUFValueType, _ key: String) throws(CheckpointError) {
+    private static func skipValue(_ cursor: inout ByteCursor, _ type: GGUFValueType, _ key: String)
+        throws(CheckpointError)
+    {
         if let size = type.byteCount {
             let start = cursor.position
             try cursor.skip(UInt64(size), key)
@@ -130,7 +135,9 @@ package struct GGUFFile: Sendable {
         guard found.nonzeroBitCount == 1, found <= UInt64(GGUFLimits.alignmentLimit) else {
             throw CheckpointError(
                 file: metadata.file.path, field: key,
-                reason: "it is \(found) and must be a power of two from 1 to \(GGUFLimits.alignmentLimit); the file is damaged")
+                reason:
+                    "it is \(found) and must be a power of two from 1 to \(GGUFLimits.alignmentLimit); the file is damaged"
+            )
         }
         return Int(found)
     }
@@ -180,13 +187,16 @@ package struct GGUFFile: Sendable {
         let name = try cursor.name(limit: GGUFLimits.nameBytes, "name of tensor \(index)")
         let dimensions = try cursor.integer(UInt32.self, tensor: name, "number of dimensions")
         guard GGUFLimits.dimensions.contains(Int(dimensions)) else {
-            throw cursor.failure(tensor: name, "number of dimensions", "it is \(dimensions); 1 to 4 are allowed: the file is damaged")
+            throw cursor.failure(
+                tensor: name, "number of dimensions", "it is \(dimensions); 1 to 4 are allowed: the file is damaged")
         }
         var shape: [Int] = []
         for axis in 0..<dimensions {
             let found = try cursor.integer(UInt64.self, tensor: name, "dimension \(axis)")
             guard found > 0, let dimension = Int(exactly: found) else {
-                throw cursor.failure(tensor: name, "dimension \(axis)", "it is \(found); 1 to \(Int.max) are allowed: the file is damaged")
+                throw cursor.failure(
+                    tensor: name, "dimension \(axis)",
+                    "it is \(found); 1 to \(Int.max) are allowed: the file is damaged")
             }
             shape.append(dimension)
         }
@@ -194,21 +204,25 @@ package struct GGUFFile: Sendable {
         shape.reverse()
         let type = try elementType(&cursor, name)
         guard let total = elementCount(shape) else {
-            throw cursor.failure(tensor: name, "shape", "\(shape) has more than \(Int.max) elements; the file is damaged")
+            throw cursor.failure(
+                tensor: name, "shape", "\(shape) has more than \(Int.max) elements; the file is damaged")
         }
         guard shape.last! % type.blockSize == 0 else {
             throw cursor.failure(
                 tensor: name, "dimension 0",
-                "rows of \(shape.last!) elements are no whole number of \(type.name) blocks of \(type.blockSize); the file is damaged")
+                "rows of \(shape.last!) elements are no whole number of \(type.name) blocks of \(type.blockSize); the file is damaged"
+            )
         }
         guard let byteCount = type.byteCount(elements: total) else {
-            throw cursor.failure(tensor: name, "shape", "\(shape) of \(type.name) takes more than \(Int.max) bytes; the file is damaged")
+            throw cursor.failure(
+                tensor: name, "shape", "\(shape) of \(type.name) takes more than \(Int.max) bytes; the file is damaged")
         }
         let offset = try cursor.integer(UInt64.self, tensor: name, "offset")
         return Info(name: name, shape: shape, type: type, byteCount: byteCount, offset: offset)
     }
 
-    private static func elementType(_ cursor: inout ByteCursor, _ tensor: String) throws(CheckpointError) -> ElementType {
+    private static func elementType(_ cursor: inout ByteCursor, _ tensor: String) throws(CheckpointError) -> ElementType
+    {
         let number = try cursor.integer(UInt32.self, tensor: tensor, "type")
         if let type = ElementType(rawValue: number) { return type }
         let readable = ElementType.allCases.map(\.name).joined(separator: ", ")
@@ -220,7 +234,8 @@ package struct GGUFFile: Sendable {
         }
         throw cursor.failure(
             tensor: tensor, "type",
-            "number \(number) is no known tensor type; the file is damaged or newer than this Apus, which reads \(readable)")
+            "number \(number) is no known tensor type; the file is damaged or newer than this Apus, which reads \(readable)"
+        )
     }
 
     private static func place(
@@ -228,7 +243,8 @@ package struct GGUFFile: Sendable {
     ) throws(CheckpointError) -> TensorRecord {
         guard info.offset % UInt64(alignment) == 0 else {
             throw cursor.failure(
-                tensor: info.name, "offset", "it is \(info.offset) and must be a multiple of the alignment, \(alignment); the file is damaged")
+                tensor: info.name, "offset",
+                "it is \(info.offset) and must be a multiple of the alignment, \(alignment); the file is damaged")
         }
         let available = max(0, cursor.bytes.count - dataStart)
         guard info.offset <= UInt64(available), UInt64(info.byteCount) <= UInt64(available) - info.offset else {

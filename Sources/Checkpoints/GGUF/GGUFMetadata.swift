@@ -224,7 +224,9 @@ extension GGUFMetadata {
         if let value { return value }
         throw CheckpointError(
             file: file.path, field: key,
-            reason: "this metadata key is missing\(suggestion(for: key, among: keys)); convert the model again with a newer converter")
+            reason:
+                "this metadata key is missing\(suggestion(for: key, among: keys)); convert the model again with a newer converter"
+        )
     }
 }
 

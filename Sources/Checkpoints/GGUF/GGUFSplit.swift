@@ -12,11 +12,14 @@ enum GGUFSplit {
             let bytes = Array(fileName.utf8)
             let ending = Array(suffix.utf8)
             let length = 1 + 5 + 4 + 5
-            guard bytes.count >= length + ending.count, bytes.suffix(ending.count).elementsEqual(ending) else { return nil }
+            guard bytes.count >= length + ending.count, bytes.suffix(ending.count).elementsEqual(ending) else {
+                return nil
+            }
             let start = bytes.count - ending.count - length
             let tail = bytes[start..<start + length]
             guard tail.first == UInt8(ascii: "-"), tail[start + 6..<start + 10].elementsEqual("-of-".utf8),
-                let number = Self.decimal(tail[start + 1..<start + 6]), let count = Self.decimal(tail[start + 10..<start + 15]),
+                let number = Self.decimal(tail[start + 1..<start + 6]),
+                let count = Self.decimal(tail[start + 10..<start + 15]),
                 number >= 1, number <= count
             else { return nil }
             stem = String(decoding: bytes[..<start], as: UTF8.self)

@@ -43,7 +43,9 @@ package struct SafetensorsFile: Sendable {
     private static func header(_ file: MappedFile) throws(CheckpointError) -> UnsafeRawBufferPointer {
         var cursor = ByteCursor(file)
         // They would otherwise show up as an absurd header length.
-        if isForeign(file.bytes) { throw cursor.failure("header length", foreignFile(file.bytes, expected: "safetensors")) }
+        if isForeign(file.bytes) {
+            throw cursor.failure("header length", foreignFile(file.bytes, expected: "safetensors"))
+        }
         let length = try cursor.integer(UInt64.self, "header length")
         guard length <= UInt64(cursor.remaining) else {
             throw cursor.failure(
@@ -52,7 +54,8 @@ package struct SafetensorsFile: Sendable {
                     + "the file is cut short or damaged, or is no safetensors file: download it again")
         }
         guard (2...UInt64(headerLimit)).contains(length) else {
-            throw cursor.failure("header length", "it is \(length) bytes; 2 to \(headerLimit) are allowed: the file is damaged")
+            throw cursor.failure(
+                "header length", "it is \(length) bytes; 2 to \(headerLimit) are allowed: the file is damaged")
         }
         return UnsafeRawBufferPointer(rebasing: file.bytes[8..<8 + Int(length)])
     }
@@ -73,20 +76,25 @@ package struct SafetensorsFile: Sendable {
             case "dtype": typeName = try scanner.string()
             case "shape": shape = try sizes(&scanner, atMost: dimensionLimit)
             case "data_offsets": offsets = try sizes(&scanner, atMost: 2)
-            default: throw failure(key, "this field is not part of the format (dtype, shape, data_offsets); the file is damaged")
+            default:
+                throw failure(
+                    key, "this field is not part of the format (dtype, shape, data_offsets); the file is damaged")
             }
         }
         guard let typeName else { throw failure("dtype", "this field is missing; the file is damaged") }
         guard let shape else { throw failure("shape", "this field is missing; the file is damaged") }
         guard let offsets else { throw failure("data_offsets", "this field is missing; the file is damaged") }
         guard let type = SafetensorsType(rawValue: typeName) else {
-            throw failure("dtype", "\"\(typeName)\" is no type of the format; the file is damaged or newer than this Apus")
+            throw failure(
+                "dtype", "\"\(typeName)\" is no type of the format; the file is damaged or newer than this Apus")
         }
         guard let elements = elementCount(shape), let byteCount = type.byteCount(elements: elements) else {
-            throw failure("shape", "\(shape) of \(typeName) is not a whole number of bytes up to \(Int.max); the file is damaged")
+            throw failure(
+                "shape", "\(shape) of \(typeName) is not a whole number of bytes up to \(Int.max); the file is damaged")
         }
         guard offsets.count == 2, offsets[0] <= offsets[1] else {
-            throw failure("data_offsets", "\(offsets) must be a first and a last position in order; the file is damaged")
+            throw failure(
+                "data_offsets", "\(offsets) must be a first and a last position in order; the file is damaged")
         }
         guard offsets[1] - offsets[0] == byteCount else {
             throw failure(
@@ -118,13 +126,15 @@ package struct SafetensorsFile: Sendable {
             guard tensor.range.upperBound <= file.bytes.count else {
                 throw CheckpointError(
                     file: file.path, tensor: tensor.name, field: "data_offsets",
-                    reason: "its bytes end at \(tensor.range.upperBound - dataStart) of \(file.bytes.count - dataStart) bytes of "
+                    reason:
+                        "its bytes end at \(tensor.range.upperBound - dataStart) of \(file.bytes.count - dataStart) bytes of "
                         + "tensor data; the file is cut short or damaged: download it again")
             }
             guard tensor.range.lowerBound == position else {
                 throw CheckpointError(
                     file: file.path, tensor: tensor.name, field: "data_offsets",
-                    reason: "\(tensor.range.lowerBound - position) bytes before it belong to no tensor, which the format forbids; "
+                    reason:
+                        "\(tensor.range.lowerBound - position) bytes before it belong to no tensor, which the format forbids; "
                         + "the file is damaged")
             }
             position = tensor.range.upperBound

@@ -47,7 +47,8 @@ package struct SafetensorsIndex: Sendable {
     /// A shard lies beside its index: a name that leads elsewhere could make a model read any file of the user's.
     private static func check(_ shard: String, tensor: String, file: String) throws(CheckpointError) {
         let isPlain = !shard.utf8.contains { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") || $0 == 0 }
-        guard isPlain, shard.utf8.count <= 255, shard.utf8.count > ".safetensors".utf8.count, shard.hasSuffix(".safetensors")
+        guard isPlain, shard.utf8.count <= 255, shard.utf8.count > ".safetensors".utf8.count,
+            shard.hasSuffix(".safetensors")
         else {
             throw CheckpointError(
                 file: file, tensor: tensor, field: "weight_map",
