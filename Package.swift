@@ -16,7 +16,7 @@ let package = Package(
         .target(name: "Text", swiftSettings: strict),
         .target(name: "Inference", dependencies: ["Tensors"], swiftSettings: strict),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: strict),
-        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Tensors"], swiftSettings: strict),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Tensors"], resources: [.copy("Goldens")], swiftSettings: strict),
         .testTarget(name: "TextTests", dependencies: ["Text"], resources: [.copy("Goldens")], swiftSettings: strict),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "Tensors"], swiftSettings: strict),
     ]
