@@ -17,7 +17,7 @@ let package = Package(
         .target(name: "Models", dependencies: ["Tensors", "Checkpoints"], swiftSettings: strict),
         .target(name: "Inference", dependencies: ["Models", "Tensors"], swiftSettings: strict),
         .target(
-            name: "TestKit", dependencies: ["Models", "Checkpoints", "Tensors"], path: "Sources/TestKit",
+            name: "TestKit", dependencies: ["Inference", "Models", "Checkpoints", "Tensors"], path: "Sources/TestKit",
             swiftSettings: strict),
         .testTarget(
             name: "ModelsTests", dependencies: ["TestKit", "Models", "Checkpoints", "Tensors"], swiftSettings: strict),

@@ -5,6 +5,9 @@ internal import Synchronization
     internal import Glibc
 #endif
 
+/// Processors that this process may run on, by its affinity.
+public func availableProcessors() -> Int { max(1, Int(apus_processors())) }
+
 /// Runs an operation's items on several threads.
 ///
 /// The calling thread works too and never waits for a helper that has not begun: a helper joins an

@@ -177,6 +177,9 @@ static inline void apus_pause(void) {
 #endif
 }
 
+/// Processors that this process may run on; not declared where Swift could ask for it.
+int apus_processors(void);
+
 /// The tables this machine can run, fastest first; null at the end. `portable` is always last.
 const apus_kernels *const *apus_available_kernels(void);
 
