@@ -15,7 +15,7 @@ let package = Package(
         .target(name: "Checkpoints", dependencies: ["Tensors"], swiftSettings: strict),
         .target(name: "Text", swiftSettings: strict),
         .target(name: "Inference", dependencies: ["Tensors"], swiftSettings: strict),
-        .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: strict),
+        .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"], swiftSettings: strict),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Tensors"], swiftSettings: strict),
         .testTarget(name: "TextTests", dependencies: ["Text"], resources: [.copy("Goldens")], swiftSettings: strict),
         .testTarget(name: "InferenceTests", dependencies: ["Inference", "Tensors"], swiftSettings: strict),
