@@ -93,6 +93,8 @@ let scratchBytes = 64 * 1024
 /// A weight whose last byte is the last of a page with no page behind it: reading past its end stops the test.
 final class GuardedWeight: @unchecked Sendable {
     let format: FormatReference, outputs: Int, inputs: Int, bytes: [UInt8]
+    /// Each row as the element-wise reference reads it.
+    private(set) lazy var decodedRows = (0..<outputs).map { format.decodeRow(row($0)) }
     private let mapping: UnsafeMutableRawPointer, mapped: Int
 
     init(_ format: FormatReference, outputs: Int, inputs: Int, bytes: [UInt8]) {
