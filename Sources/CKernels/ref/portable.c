@@ -17,6 +17,12 @@ INLINE v16f half_load(const uint16_t *p) {
     return v;
 }
 
+INLINE v32b look_up(const int8_t table[16], v32b indices) {
+    v32b values;
+    for (int i = 0; i < 32; i++) values[i] = (uint8_t)table[indices[i]];
+    return values;
+}
+
 INLINE v16i dot_start(int32_t code_sum) {
     (void)code_sum;
     return splat_int(0);

@@ -24,6 +24,11 @@ INLINE v16f half_load(const uint16_t *p) {
     return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 }
 
+INLINE v32b look_up(const int8_t table[16], v32b indices) {
+    const __m256i values = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
+    return (v32b)_mm256_shuffle_epi8(values, (__m256i)indices);
+}
+
 INLINE v16i dot_start(int32_t code_sum) {
     (void)code_sum;
     return splat_int(0);

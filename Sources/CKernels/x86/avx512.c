@@ -18,6 +18,11 @@
 INLINE float half_to_float(uint16_t bits) { return _cvtsh_ss(bits); }
 INLINE v16f half_load(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 
+INLINE v32b look_up(const int8_t table[16], v32b indices) {
+    const __m256i values = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
+    return (v32b)_mm256_shuffle_epi8(values, (__m256i)indices);
+}
+
 // The instruction takes unsigned × signed bytes: weights enter as w + 128 and the sum starts at -128 Σ codes.
 INLINE v16i dot_start(int32_t code_sum) { return splat_int(-128 * code_sum); }
 INLINE v16i dot_weights(v16i words) { return words ^ splat_int((int32_t)0x80808080); }
