@@ -18,6 +18,6 @@ let package = Package(
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: strict),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Tensors"], swiftSettings: strict),
         .testTarget(name: "TextTests", dependencies: ["Text"], resources: [.copy("Goldens")], swiftSettings: strict),
-        .testTarget(name: "InferenceTests", dependencies: ["Inference", "Tensors"], swiftSettings: strict),
+        .testTarget(name: "InferenceTests", dependencies: ["Inference", "Tensors"], resources: [.copy("Goldens")], swiftSettings: strict),
     ]
 )
