@@ -45,7 +45,9 @@ package struct Mirostat1: SamplingStage {
             k = ScalarMath.pow(
                 epsilon * power / (1 - ScalarMath.pow(vocabularySize, -epsilon)), 1 / exponent)
         }
-        if k < Double(candidates.count) { candidates.keepHighest(max(1, Int(k))) }
+        // Whole numbers must not fall one short by the rounding of the power.
+        let whole = k * (1 + 1e-12)
+        if whole < Double(candidates.count) { candidates.keepHighest(max(1, Int(whole))) }
     }
 
     package func advance(_ state: inout SamplerState, index: Int, probability: Double, candidates: Candidates) {
