@@ -15,7 +15,7 @@ import Testing
     @Test(arguments: [0.5, 1, 2.5] as [Float])
     func drawsFollowTheDistribution(temperature: Float) throws {
         let exact = softmax(SamplingCore.row.map { Double($0) / Double(temperature) })
-        let count = 20_000
+        let count = 5000
         let scratch = SamplerScratch(vocabularySize: 8)
         var seen = [Int](repeating: 0, count: 8)
         for position in 0..<count {
@@ -24,18 +24,25 @@ import Testing
                 scratch: scratch)
             seen[Int(token.id)] += 1
         }
+        // Cells that expect fewer than 5 are taken together.
         var chi = 0.0
+        var rare = (expected: 0.0, seen: 0.0)
         for (id, p) in exact.enumerated() {
-            let expected = p * Double(count)
-            chi += (Double(seen[id]) - expected) * (Double(seen[id]) - expected) / expected
+            let expected = p * Double(count), seen = Double(seen[id])
+            if expected < 5 {
+                rare = (rare.expected + expected, rare.seen + seen)
+            } else {
+                chi += (seen - expected) * (seen - expected) / expected
+            }
         }
+        if rare.expected > 0 { chi += (rare.seen - rare.expected) * (rare.seen - rare.expected) / max(1, rare.expected) }
         #expect(chi < 24.3)
     }
 
     /// The draw against its definition, computed otherwise: one running sum over the exact probabilities.
     @Test func drawInvertsTheDistributionInTokenOrder() throws {
         var generator = TestGenerator(5)
-        for position in 0..<200 {
+        for position in 0..<40 {
             let row = generator.row(3000)
             let token = try choose(row, SamplingParameters(), seed: 3, sample: 2, position: position)
             let u = AddressedNoise(seed: 3, sampleIndex: 2).uniform(position: position, purpose: .token)
@@ -63,7 +70,7 @@ import Testing
     }
 
     @Test func seedSampleAndPositionEachChangeTheDraw() throws {
-        let flat = [Float](repeating: 0, count: 100_000)
+        let flat = [Float](repeating: 0, count: 20_000)
         let base = try choose(flat, SamplingParameters(), seed: 1, sample: 0, position: 0).id
         #expect(try choose(flat, SamplingParameters(), seed: 2, sample: 0, position: 0).id != base)
         #expect(try choose(flat, SamplingParameters(), seed: 1, sample: 1, position: 0).id != base)

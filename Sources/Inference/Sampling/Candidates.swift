@@ -11,6 +11,9 @@ package struct Candidates {
     package let keys: UnsafeMutableBufferPointer<Float>
     /// Candidates left.
     package private(set) var count: Int
+    /// A count for each token id of the vocabulary; whoever uses it leaves it all 0.
+    package let marks: UnsafeMutableBufferPointer<Int32>
+    private let scratch: SamplerScratch
     private let ids: UnsafeMutableBufferPointer<Int32>
     private let digitCounts: UnsafeMutableBufferPointer<Int>
     private let digitWeights: UnsafeMutableBufferPointer<Double>
@@ -22,6 +25,8 @@ package struct Candidates {
         scores = scratch.scores
         weights = scratch.weights
         keys = scratch.keys
+        marks = scratch.marks
+        self.scratch = scratch
         ids = scratch.ids
         digitCounts = scratch.digitCounts
         digitWeights = scratch.digitWeights
@@ -43,14 +48,18 @@ package struct Candidates {
     }
 
     /// Removes candidates of which `keep(index)` is false, called for each in ascending order; the rest keep their
-    /// order. Weights and keys are not moved along. O(count).
+    /// order. Weights and keys are moved along only if asked. O(count).
     @inline(__always)
-    package mutating func filter(_ keep: (Int) -> Bool) {
+    package mutating func filter(movesWeights: Bool = false, _ keep: (Int) -> Bool) {
         var kept = 0
         if isWhole {
             for index in 0..<count where keep(index) {
                 ids[kept] = Int32(truncatingIfNeeded: index)
                 scores[kept] = scores[index]
+                if movesWeights {
+                    weights[kept] = weights[index]
+                    keys[kept] = keys[index]
+                }
                 kept += 1
             }
             isWhole = kept == count
@@ -58,6 +67,10 @@ package struct Candidates {
             for index in 0..<count where keep(index) {
                 ids[kept] = ids[index]
                 scores[kept] = scores[index]
+                if movesWeights {
+                    weights[kept] = weights[index]
+                    keys[kept] = keys[index]
+                }
                 kept += 1
             }
         }
@@ -102,20 +115,63 @@ package struct Candidates {
     }
 
     /// Keeps the shortest prefix that reaches `goal` when candidates are ordered by ascending key (equal keys: ascending
-    /// id). Goals of mass refer to `weights`. O(count), no sorting.
+    /// id). Goals of weight refer to `weights`, which are moved along, as `keys` are; a sum of weights is taken digit by
+    /// digit, over a digit's candidates in ascending id, then over ascending digits. O(count), no sorting.
     @inline(__always)
     package mutating func keepPrefix(until goal: PrefixSelection.Goal, key: (Int) -> UInt32) {
-        let border = PrefixSelection.border(
-            count: count, weights: UnsafePointer(weights.baseAddress!), goal: goal, digitCounts: digitCounts,
-            digitWeights: digitWeights, key: key)
-        var ties = border.ties
-        filter { index in
-            let key = key(index)
-            if key != border.key { return key < border.key }
-            ties -= 1
-            return ties >= 0
+        let weights = weights
+        var prefix: UInt32 = 0, shift: UInt32 = 32
+        var countBefore = 0, weightBefore = 0.0
+        for pass in 0..<3 {
+            let mask: UInt32 = pass == 0 ? 0 : ~0 << shift
+            let size = pass == 0 ? PrefixSelection.digits : 1024
+            shift -= pass == 0 ? 12 : 10
+            let digit: Int
+            switch goal {
+            case .count(let limit):
+                let totals = UnsafeMutableBufferPointer(rebasing: digitCounts[..<size])
+                totals.update(repeating: 0)
+                for index in 0..<count {
+                    let key = key(index)
+                    if key & mask == prefix { totals[Int(key >> shift) & (size - 1)] += 1 }
+                }
+                (digit, countBefore) = PrefixSelection.digit(
+                    UnsafeBufferPointer(totals), from: countBefore, reaching: limit)
+            case .weight(let limit):
+                let totals = UnsafeMutableBufferPointer(rebasing: digitWeights[..<size])
+                totals.update(repeating: 0)
+                for index in 0..<count {
+                    let key = key(index)
+                    if key & mask == prefix { totals[Int(key >> shift) & (size - 1)] += Double(weights[index]) }
+                }
+                (digit, weightBefore) = PrefixSelection.digit(
+                    UnsafeBufferPointer(totals), from: weightBefore, reaching: limit)
+            }
+            prefix |= UInt32(digit) << shift
+            // What lies beyond the digit is out already: the next pass has less to look at.
+            let end = prefix | ~(~0 << shift)
+            filter(movesWeights: true) { key($0) <= end }
+        }
+        switch goal {
+        case .count(let limit):
+            var ties = limit - countBefore
+            filter(movesWeights: true) { index in
+                if key(index) < prefix { return true }
+                ties -= 1
+                return ties >= 0
+            }
+        case .weight(let limit):
+            var weight = weightBefore
+            filter(movesWeights: true) { index in
+                if key(index) < prefix { return true }
+                defer { weight += Double(weights[index]) }
+                return weight < limit
+            }
         }
     }
+
+    /// Room for a number for each of `count` tokens of the history.
+    package func lengths(atLeast count: Int) -> UnsafeMutableBufferPointer<Int32> { scratch.lengths(atLeast: count) }
 
     /// The place of the highest of a row, the first among equals; nil if all are -infinity. NaN is passed over.
     static func argmax(_ row: UnsafeBufferPointer<Float>) -> Int? {

@@ -65,7 +65,7 @@ public struct Sampler: Sendable {
     }
 
     /// The state of a sequence of which nothing has been chosen yet.
-    public var initialState: SamplerState { SamplerState() }
+    public var initialState: SamplerState { SamplerState(parameters) }
 
     /// Chooses the token at `position`.
     ///

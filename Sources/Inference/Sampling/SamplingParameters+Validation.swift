@@ -41,9 +41,7 @@ extension SamplingParameters {
     }
 
     private func validateRepetition() throws(SamplingError) {
-        try require(
-            "repetitionPenalty", repetitionPenalty, repetitionPenalty > 0 && repetitionPenalty <= 10000,
-            "above 0 and at most 10000 (1 is off)")
+        try require("repetitionPenalty", repetitionPenalty, 0.01...100)
         try require("presencePenalty", presencePenalty, -10000...10000)
         try require("frequencyPenalty", frequencyPenalty, -10000...10000)
         if let penaltyLastN { try require("penaltyLastN", penaltyLastN, penaltyLastN >= 0, "at least 0") }
@@ -55,7 +53,7 @@ extension SamplingParameters {
     }
 
     private func validateConstraints(_ vocabulary: SamplingVocabulary) throws(SamplingError) {
-        for (id, bias) in logitBias {
+        for (id, bias) in logitBias.sorted(by: { $0.key < $1.key }) {
             try require("logitBias", tokens: CollectionOfOne(id), vocabulary)
             try require(
                 "logitBias of token \(id)", bias, abs(bias) <= 1e6 || bias == -.infinity,
@@ -69,6 +67,9 @@ extension SamplingParameters {
             try require("thinkingBudget.tokens", budget.tokens, budget.tokens >= 0, "at least 0")
             try require("thinkingBudget.opening", sequences: [budget.opening], vocabulary)
             try require("thinkingBudget.closing", sequences: [budget.closing], vocabulary)
+            if budget.opening == budget.closing {
+                throw .conflict("thinkingBudget opens and closes with the same tokens: give it two different sequences.")
+            }
         }
     }
 

@@ -39,7 +39,7 @@ public struct SamplingParameters: Sendable, Equatable, Hashable {
 
     // MARK: Repetition
 
-    /// Divides positive and multiplies negative scores of tokens seen in the window, above 0 and up to 10000; 1 is off.
+    /// Divides positive and multiplies negative scores of tokens seen in the window, 0.01 ... 100; 1 is off.
     public var repetitionPenalty: Float = 1
     /// Subtracted once from tokens that were generated in the window, -10000 ... 10000; 0 is off.
     public var presencePenalty: Float = 0

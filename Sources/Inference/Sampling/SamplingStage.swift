@@ -39,10 +39,17 @@ package struct StageContext {
 /// leaves it behind, a preempted sequence keeps it.
 public struct SamplerState: Sendable, Equatable {
     /// Mirostat's bound on the surprise of a token, in bits.
-    package var mirostatMu: Double = 0
-    /// Adaptive-p's decayed sum of the probabilities of chosen tokens, and of the ones that stand for their number.
-    package var adaptiveSum: Double = 0
-    package var adaptiveWeight: Double = 0
+    package var mirostatMu: Double
+    /// Adaptive-p's decayed sum of the probabilities of chosen tokens, and the decayed count of them.
+    package var adaptiveSum: Double
+    package var adaptiveWeight: Double
+
+    /// Before the first choice: mirostat at twice its target, adaptive-p as if its target had always been met.
+    init(_ parameters: SamplingParameters) {
+        mirostatMu = 2 * Double(parameters.mirostatTau)
+        adaptiveWeight = 1 / (1 - Double(parameters.adaptiveDecay))
+        adaptiveSum = Double(parameters.adaptiveTarget ?? 0) * adaptiveWeight
+    }
 }
 
 /// Makes a stage, or nil if the parameters leave it neutral.
@@ -51,14 +58,26 @@ package typealias StageMaker = @Sendable (SamplingParameters, SamplingVocabulary
 package enum SamplingStages {
     /// What shapes the distribution, in the request's order. A further stage is its file and its line here.
     package static let shaping: [(name: SamplingStageName, make: StageMaker)] = [
+        (.penalties, Penalties.init(parameters:vocabulary:)),
+        (.dry, DRY.init(parameters:vocabulary:)),
         (.topNSigma, TopNSigma.init(parameters:vocabulary:)),
         (.topK, TopK.init(parameters:vocabulary:)),
+        (.typicalP, TypicalP.init(parameters:vocabulary:)),
         (.topP, TopP.init(parameters:vocabulary:)),
         (.minP, MinP.init(parameters:vocabulary:)),
-        (.typicalP, TypicalP.init(parameters:vocabulary:)),
+        (.xtc, XTC.init(parameters:vocabulary:)),
         (.temperature, makeTemperature),
+        (.mirostat, makeMirostat),
+        (.adaptiveP, AdaptiveP.init(parameters:vocabulary:)),
     ]
 
     /// What only bans, biases or forces tokens; runs first, in this order.
-    package static let constraints: [StageMaker] = []
+    package static let constraints: [StageMaker] = [
+        LogitBias.init(parameters:vocabulary:),
+        BadWords.init(parameters:vocabulary:),
+        NoRepeatNGram.init(parameters:vocabulary:),
+        MinTokens.init(parameters:vocabulary:),
+        IgnoreEndOfGeneration.init(parameters:vocabulary:),
+        ThinkingLimit.init(parameters:vocabulary:),
+    ]
 }

@@ -41,7 +41,8 @@ package struct DynamicTemperature: SamplingStage {
         let scores = candidates.scores
         var alive = 0
         for index in 0..<candidates.count where scores[index] > -.infinity { alive += 1 }
-        guard alive > 1, let entropy = candidates.entropy() else { return }
+        guard alive > 1, let (highest, total) = candidates.weigh() else { return }
+        let entropy = candidates.entropy(highest: highest, total: total)
         let normalised = min(1, max(0, entropy / ScalarMath.log(Double(alive))))
         let temperature = low + (high - low) * Float(ScalarMath.pow(normalised, exponent))
         // Below this the scores could leave the range of a Float; the distribution is a single token long before.
@@ -50,10 +51,8 @@ package struct DynamicTemperature: SamplingStage {
 }
 
 extension Candidates {
-    /// The entropy of softmax(scores) in nats: ln Σw − Σ w (x − max) / Σw; nil if every score is -infinity. Leaves the
-    /// weights filled.
-    package func entropy() -> Double? {
-        guard let (highest, total) = weigh() else { return nil }
+    /// The entropy of softmax(scores) in nats, ln Σw − Σ w (x − max) / Σw, from what `weigh` gave.
+    package func entropy(highest: Float, total: Double) -> Double {
         var sum = 0.0
         for index in 0..<count where weights[index] > 0 {
             sum += Double(weights[index]) * Double(scores[index] - highest)

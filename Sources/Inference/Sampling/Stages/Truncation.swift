@@ -61,7 +61,8 @@ package struct TypicalP: SamplingStage {
     }
 
     package func apply(to candidates: inout Candidates, in context: StageContext) {
-        guard let (highest, total) = candidates.weigh(), let entropy = candidates.entropy() else { return }
+        guard let (highest, total) = candidates.weigh() else { return }
+        let entropy = candidates.entropy(highest: highest, total: total)
         let scores = candidates.scores, distances = candidates.keys
         let logTotal = ScalarMath.log(total)
         for index in 0..<candidates.count {
