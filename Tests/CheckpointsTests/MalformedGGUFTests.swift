@@ -24,7 +24,8 @@ import Testing
     @Test func magicAndVersion() {
         changed { $0.magic = Array("GGUX".utf8) }.expect(field: "magic", "not a GGUF file", "47 47 55 58")
         changed { $0.magic = Array("lmgg".utf8) }.expect(field: "magic", "older GGML formats")
-        changed { $0.magic = Array("version https://git-lfs.github.com/spec/v1".utf8) }.expect(field: "magic", "git lfs pull")
+        changed { $0.magic = Array("version https://git-lfs.github.com/spec/v1".utf8) }.expect(
+            field: "magic", "git lfs pull")
         changed { $0.version = 1 }.expect(field: "version", "it is 1", "2 and 3")
         changed { $0.version = 4 }.expect(field: "version", "it is 4")
         changed { $0.version = 0 }.expect(field: "version", "it is 0")
@@ -134,14 +135,19 @@ import Testing
     }
 
     @Test func dimensions() {
-        changed { $0.tensors[0].dimensionCount = 0 }.expect(tensor: "t", field: "number of dimensions", "it is 0", "1 to 4")
-        changed { $0.tensors[0].dimensionCount = 5 }.expect(tensor: "t", field: "number of dimensions", "it is 5", "1 to 4")
+        changed { $0.tensors[0].dimensionCount = 0 }.expect(
+            tensor: "t", field: "number of dimensions", "it is 0", "1 to 4")
+        changed { $0.tensors[0].dimensionCount = 5 }.expect(
+            tensor: "t", field: "number of dimensions", "it is 5", "1 to 4")
         changed { $0.tensors[0].dimensionCount = .max }
             .expect(tensor: "t", field: "number of dimensions", "it is 4294967295")
         changed { $0.tensors[1].dimensions = [4, 0] }.expect(tensor: "u", field: "dimension 1", "it is 0")
-        changed { $0.tensors[1].dimensions = [1 << 63, 1] }.expect(tensor: "u", field: "dimension 0", "it is \(UInt64(1) << 63)")
-        changed { $0.tensors[1].dimensions = [1 << 32, 1 << 31, 2] }.expect(tensor: "u", field: "shape", "more than \(Int.max) elements")
-        changed { $0.tensors[1].dimensions = [1 << 62] }.expect(tensor: "u", field: "shape", "more than \(Int.max) bytes")
+        changed { $0.tensors[1].dimensions = [1 << 63, 1] }.expect(
+            tensor: "u", field: "dimension 0", "it is \(UInt64(1) << 63)")
+        changed { $0.tensors[1].dimensions = [1 << 32, 1 << 31, 2] }.expect(
+            tensor: "u", field: "shape", "more than \(Int.max) elements")
+        changed { $0.tensors[1].dimensions = [1 << 62] }.expect(
+            tensor: "u", field: "shape", "more than \(Int.max) bytes")
     }
 
     @Test func rowsAreWholeBlocks() {
@@ -158,12 +164,15 @@ import Testing
     }
 
     @Test(arguments: [99, UInt32.max]) func unknownTypes(number: UInt32) {
-        changed { $0.tensors[1].type = number }.expect(tensor: "u", field: "type", "number \(number) is no known tensor type")
+        changed { $0.tensors[1].type = number }.expect(
+            tensor: "u", field: "type", "number \(number) is no known tensor type")
     }
 
     @Test func offsets() {
-        changed { $0.tensors[1].offset = 33 }.expect(tensor: "u", field: "offset", "it is 33", "multiple of the alignment, 32")
-        changed { $0.tensors[1].offset = 64 }.expect(tensor: "u", field: "offset", "32 bytes at offset 64", "the 64 bytes")
+        changed { $0.tensors[1].offset = 33 }.expect(
+            tensor: "u", field: "offset", "it is 33", "multiple of the alignment, 32")
+        changed { $0.tensors[1].offset = 64 }.expect(
+            tensor: "u", field: "offset", "32 bytes at offset 64", "the 64 bytes")
         changed { $0.tensors[1].offset = UInt64.max - 31 }.expect(tensor: "u", field: "offset", "end past")
         changed { $0.tensors[1].offset = 0 }.expect(tensor: "u", field: "offset", "overlap", "of tensor t")
         changed { $0.dataBytes = 63 }.expect(tensor: "u", field: "offset", "end past the 63 bytes")

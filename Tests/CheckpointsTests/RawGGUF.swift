@@ -28,13 +28,17 @@ struct RawGGUF {
     var dataBytes = 0
 
     var bytes: [UInt8] {
-        var bytes = magic + little(version) + little(tensorCount ?? UInt64(tensors.count)) + little(pairCount ?? UInt64(pairs.count))
+        var bytes =
+            magic + little(version) + little(tensorCount ?? UInt64(tensors.count))
+            + little(pairCount ?? UInt64(pairs.count))
         for pair in pairs { bytes += string(pair.key) + little(pair.type) + pair.value }
         for tensor in tensors {
             bytes += string(tensor.name) + little(tensor.dimensionCount ?? UInt32(tensor.dimensions.count))
             bytes += tensor.dimensions.flatMap { little($0) } + little(tensor.type) + little(tensor.offset)
         }
-        if dataBytes > 0 { bytes += [UInt8](repeating: 0, count: (alignment - bytes.count % alignment) % alignment + dataBytes) }
+        if dataBytes > 0 {
+            bytes += [UInt8](repeating: 0, count: (alignment - bytes.count % alignment) % alignment + dataBytes)
+        }
         return bytes
     }
 

@@ -26,9 +26,7 @@ public final class MappedFile: Sendable {
     /// - Complexity: O(1); no byte is read yet.
     public init(path: String) throws(CheckpointError) {
         self.path = path
-        guard !path.isEmpty, !path.utf8.contains(0) else {
-            throw CheckpointError(file: path, reason: "a path must have at least one character and no NUL; name a file")
-        }
+        try Folder.checkPath(path)
         // Without O_NONBLOCK, opening a pipe nobody writes to would wait for ever.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw SystemError.current.error(file: path, doing: "open it") }
