@@ -8,7 +8,9 @@
 
 /// A regular file mapped read-only into memory; its bytes are read from disk when they are first touched.
 ///
-/// ``bytes`` is valid for as long as this object lives: whoever keeps a pointer into it keeps the object too.
+/// ``bytes`` is valid for as long as this object lives: whoever keeps a pointer into it keeps the object too. A
+/// temporary does not count: in `Array(try MappedFile(path: p).bytes)` the object may go before the bytes are copied;
+/// ``copy()`` is for that.
 /// Nothing can protect a reader from another process that truncates the file afterwards: touching a page past the
 /// new end stops the process. Replace model files by renaming a new file over them, as the writers here do; the
 /// old bytes then stay readable until this object goes.
@@ -68,6 +70,11 @@ public final class MappedFile: Sendable {
         } else {
             bytes.deallocate()
         }
+    }
+
+    /// The whole file as an array. O(bytes).
+    public func copy() -> [UInt8] {
+        withExtendedLifetime(self) { Array(bytes) }
     }
 
     /// Asks the system to start reading these bytes now. Pages that the range touches only in part count as in it;

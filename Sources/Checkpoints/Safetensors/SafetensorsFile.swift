@@ -16,6 +16,8 @@ package struct SafetensorsFile: Sendable {
 
     /// - Complexity: O(bytes of the header + n log n for n tensors); tensor data is not touched.
     package init(_ file: MappedFile) throws(CheckpointError) {
+        // Cursor and scanner point into the file without keeping it.
+        defer { withExtendedLifetime(file) {} }
         self.file = file
         let header = try Self.header(file)
         let dataStart = 8 + header.count
