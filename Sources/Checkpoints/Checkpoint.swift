@@ -11,6 +11,7 @@ public enum CheckpointKind: String, Sendable {
 /// A model on disk: its named weights, mapped and not copied, and what describes them.
 ///
 /// Immutable; the tensors' bytes stay valid for as long as this object, or the ``Tensor/file`` of the tensor, lives.
+/// Hold one of them in a variable that outlives every pointer (`withExtendedLifetime` where in doubt).
 public final class Checkpoint: Sendable {
     /// A weight as it lies in its file.
     public struct Tensor: @unchecked Sendable {
@@ -159,6 +160,6 @@ public final class Checkpoint: Sendable {
         guard file.bytes.count <= 1 << 30 else {
             throw CheckpointError(file: path, reason: "it has \(file.bytes.count) bytes; at most \(1 << 30) are read")
         }
-        return Array(file.bytes)
+        return file.copy()
     }
 }

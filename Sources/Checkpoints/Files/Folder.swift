@@ -28,11 +28,16 @@ enum Folder {
         return split(String(cString: resolved)).name
     }
 
-    static func isFolder(_ path: String) throws(CheckpointError) -> Bool {
-        guard !path.isEmpty, !path.utf8.contains(0) else {
-            throw CheckpointError(
-                file: path, reason: "a path must have at least one character and no NUL; name a file or folder")
+    /// The system's calls end a path at a NUL, and would open another file than the one that was named.
+    static func checkPath(_ path: String) throws(CheckpointError) {
+        guard !path.isEmpty else { throw CheckpointError(file: "(empty path)", reason: "name a file or a folder") }
+        guard !path.utf8.contains(0) else {
+            throw CheckpointError(file: path, reason: "a path must not contain NUL; name a file or a folder")
         }
+    }
+
+    static func isFolder(_ path: String) throws(CheckpointError) -> Bool {
+        try checkPath(path)
         var status = stat()
         guard stat(path, &status) == 0 else { throw SystemError.current.error(file: path, doing: "open it") }
         return status.st_mode & S_IFMT == S_IFDIR

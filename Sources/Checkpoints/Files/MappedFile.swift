@@ -8,7 +8,9 @@
 
 /// A regular file mapped read-only into memory; its bytes are read from disk when they are first touched.
 ///
-/// ``bytes`` is valid for as long as this object lives: whoever keeps a pointer into it keeps the object too.
+/// ``bytes`` is valid for as long as this object lives: whoever keeps a pointer into it keeps the object too. A
+/// temporary does not count: in `Array(try MappedFile(path: p).bytes)` the object may go before the bytes are copied;
+/// ``copy()`` is for that.
 /// Nothing can protect a reader from another process that truncates the file afterwards: touching a page past the
 /// new end stops the process. Replace model files by renaming a new file over them, as the writers here do; the
 /// old bytes then stay readable until this object goes.
@@ -26,9 +28,7 @@ public final class MappedFile: Sendable {
     /// - Complexity: O(1); no byte is read yet.
     public init(path: String) throws(CheckpointError) {
         self.path = path
-        guard !path.isEmpty, !path.utf8.contains(0) else {
-            throw CheckpointError(file: path, reason: "a path must have at least one character and no NUL; name a file")
-        }
+        try Folder.checkPath(path)
         // Without O_NONBLOCK, opening a pipe nobody writes to would wait for ever.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw SystemError.current.error(file: path, doing: "open it") }
@@ -70,6 +70,11 @@ public final class MappedFile: Sendable {
         } else {
             bytes.deallocate()
         }
+    }
+
+    /// The whole file as an array. O(bytes).
+    public func copy() -> [UInt8] {
+        withExtendedLifetime(self) { Array(bytes) }
     }
 
     /// Asks the system to start reading these bytes now. Pages that the range touches only in part count as in it;

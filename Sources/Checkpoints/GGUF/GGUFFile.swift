@@ -14,6 +14,8 @@ package struct GGUFFile: Sendable {
 
     /// - Complexity: O(bytes of the header + n log n for n tensors); tensor data is not touched.
     package init(_ file: MappedFile) throws(CheckpointError) {
+        // Cursor and scanner point into the file without keeping it.
+        defer { withExtendedLifetime(file) {} }
         self.file = file
         var cursor = ByteCursor(file)
         version = try Self.version(&cursor)

@@ -19,9 +19,13 @@ public struct HuggingFaceConfig: Sendable {
                 file: file.path,
                 reason: "it has \(file.bytes.count) bytes; a configuration of at most \(Self.byteLimit) is read")
         }
-        var scanner = JSONScanner(file.bytes, file: file.path, part: "config")
-        let members = try JSONNode.members(&scanner)
-        try scanner.end()
+        // The scanner points into the file without keeping it.
+        let members = try withExtendedLifetime(file) { () throws(CheckpointError) in
+            var scanner = JSONScanner(file.bytes, file: file.path, part: "config")
+            let members = try JSONNode.members(&scanner)
+            try scanner.end()
+            return members
+        }
         self.init(file: file.path, prefix: "", members)
     }
 

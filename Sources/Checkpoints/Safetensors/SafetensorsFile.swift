@@ -16,6 +16,8 @@ package struct SafetensorsFile: Sendable {
 
     /// - Complexity: O(bytes of the header + n log n for n tensors); tensor data is not touched.
     package init(_ file: MappedFile) throws(CheckpointError) {
+        // Cursor and scanner point into the file without keeping it.
+        defer { withExtendedLifetime(file) {} }
         self.file = file
         let header = try Self.header(file)
         let dataStart = 8 + header.count
@@ -47,15 +49,16 @@ package struct SafetensorsFile: Sendable {
             throw cursor.failure("header length", foreignFile(file.bytes, expected: "safetensors"))
         }
         let length = try cursor.integer(UInt64.self, "header length")
+        guard (2...UInt64(headerLimit)).contains(length) else {
+            throw cursor.failure(
+                "header length",
+                "it is \(length) bytes; 2 to \(headerLimit) are allowed: the file is damaged or is no safetensors file")
+        }
         guard length <= UInt64(cursor.remaining) else {
             throw cursor.failure(
                 "header length",
                 "it is \(length) bytes, and the file has \(cursor.remaining) after it; "
-                    + "the file is cut short or damaged, or is no safetensors file: download it again")
-        }
-        guard (2...UInt64(headerLimit)).contains(length) else {
-            throw cursor.failure(
-                "header length", "it is \(length) bytes; 2 to \(headerLimit) are allowed: the file is damaged")
+                    + "the file is cut short or damaged: download it again")
         }
         return UnsafeRawBufferPointer(rebasing: file.bytes[8..<8 + Int(length)])
     }

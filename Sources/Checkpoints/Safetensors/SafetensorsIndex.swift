@@ -16,23 +16,8 @@ package struct SafetensorsIndex: Sendable {
                 file: file.path,
                 reason: "it has \(file.bytes.count) bytes; an index of at most \(SafetensorsFile.headerLimit) is read")
         }
-        var scanner = JSONScanner(file.bytes, file: file.path, part: "index")
-        var map: [String: String] = [:]
-        var hasMap = false
-        try scanner.object { (scanner, key) throws(CheckpointError) in
-            guard key == "weight_map" else {
-                _ = try JSONNode(&scanner)
-                return
-            }
-            hasMap = true
-            try scanner.object { (scanner, tensor) throws(CheckpointError) in
-                let shard = try scanner.string()
-                try Self.check(shard, tensor: tensor, file: file.path)
-                map[tensor] = shard
-            }
-        }
-        try scanner.end()
-        guard hasMap else {
+        // The scanner points into the file without keeping it.
+        guard let map = try withExtendedLifetime(file, { () throws(CheckpointError) in try Self.weightMap(file) }) else {
             throw CheckpointError(
                 file: file.path, field: "weight_map", reason: "this key is missing; download the index again")
         }
@@ -42,6 +27,26 @@ package struct SafetensorsIndex: Sendable {
         }
         shardOfTensor = map
         shards = Set(map.values).sorted()
+    }
+
+    private static func weightMap(_ file: MappedFile) throws(CheckpointError) -> [String: String]? {
+        var scanner = JSONScanner(file.bytes, file: file.path, part: "index")
+        var map: [String: String]?
+        try scanner.object { (scanner, key) throws(CheckpointError) in
+            guard key == "weight_map" else {
+                _ = try JSONNode(&scanner)
+                return
+            }
+            var shards: [String: String] = [:]
+            try scanner.object { (scanner, tensor) throws(CheckpointError) in
+                let shard = try scanner.string()
+                try check(shard, tensor: tensor, file: file.path)
+                shards[tensor] = shard
+            }
+            map = shards
+        }
+        try scanner.end()
+        return map
     }
 
     /// A shard lies beside its index: a name that leads elsewhere could make a model read any file of the user's.

@@ -25,8 +25,9 @@ package final class AtomicFile {
     package init(
         path: String, write: @escaping Write = { descriptor, bytes, count in systemWrite(descriptor, bytes, count) }
     ) throws(CheckpointError) {
-        guard !path.isEmpty, !path.utf8.contains(0), path.utf8.last != UInt8(ascii: "/") else {
-            throw CheckpointError(file: path, reason: "a file to write needs a name without NUL; name a file")
+        try Folder.checkPath(path)
+        guard !Folder.split(path).name.isEmpty else {
+            throw CheckpointError(file: path, reason: "this names a folder; name a file in it")
         }
         if Folder.exists(path), try Folder.isFolder(path) {
             throw CheckpointError(
