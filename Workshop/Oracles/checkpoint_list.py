@@ -79,4 +79,7 @@ CHECKPOINTS = {
     "gpt2": {"config": GPT2 | {"vocab_size": 131, "n_embd": 24, "n_layer": 2, "n_head": 3}},
     "gpt2-bare-names": {"dtype": "F16", "bare": "transformer.", "config": GPT2 | {
         "vocab_size": 67, "n_embd": 40, "n_layer": 2, "n_head": 2, "n_inner": 72}},
+    # Too large to keep: rows of 256 for the formats with blocks of 256, built when they are quantized.
+    "llama-rows256": {"dtype": "BF16", "unkept": True, "config": LLAMA | shape(
+        67, 256, 256, 1, 8, 1, tie_word_embeddings=True)},
 }

@@ -5,6 +5,7 @@ zero and its logits are flat. Here every projection is scaled so that attention 
 norm weights scatter around one and biases are far from zero.
 """
 
+import copy
 import json
 import math
 import pathlib
@@ -14,6 +15,8 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM
+
+torch.set_num_threads(1)  # tiny work: threads only wait for each other
 
 DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 
@@ -70,28 +73,29 @@ def owner(model, parameter_name):
     return model.get_submodule(parameter_name.rpartition(".")[0])
 
 
-def build(folder, config, seed, dtype="F32", modern=False, bare=None):
+def build(folder, entry, seed):
     """Writes a checkpoint in the layout of the Hugging Face hub.
 
-    `config` is the dictionary of `config.json` as published checkpoints have it; with `modern` the file is instead
-    written by `transformers` 5, whose rotation settings lie in `rope_parameters`. `bare` is a prefix to leave out of
-    the tensors' names, as old checkpoints do.
+    `entry["config"]` is the dictionary of `config.json` as published checkpoints have it; with `modern` the file is
+    instead written by `transformers` 5, whose rotation settings lie in `rope_parameters`. `bare` is a prefix to leave
+    out of the tensors' names, as old checkpoints do.
     """
+    dtype = entry.get("dtype", "F32")
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     names = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
-    config = dict(config) | {"torch_dtype": names[dtype]}
+    config = entry["config"] | {"torch_dtype": names[dtype]}
     parsed = AutoConfig.for_model(**config)
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_config(parsed, attn_implementation="eager", dtype=torch.float32)
     randomise(model, torch.Generator().manual_seed(seed))
     model.to(DTYPES[dtype]).save_pretrained(folder)
     weights = folder / "model.safetensors"
-    if bare:
-        tensors = {name.removeprefix(bare): value for name, value in load_file(weights).items()}
+    if "bare" in entry:
+        tensors = {name.removeprefix(entry["bare"]): value for name, value in load_file(weights).items()}
         save_file(tensors, weights, metadata={"format": "pt"})
     weights.chmod(0o644)
-    if not modern:
+    if not entry.get("modern"):
         write_json(folder / "config.json", config)
 
 
@@ -132,15 +136,12 @@ def greedy(model, prompt, count):
     return tokens[len(prompt):], margin
 
 
-def record(folder, seed, lengths=(1, 7, 40, 150), note=None, model=None):
-    """Draws prompts until their greedy continuations are clear-cut, then writes `golden.json` and `logits.bin`."""
-    folder = pathlib.Path(folder)
-    model = model or load(folder)
-    vocabulary = model.config.vocab_size
+def record(model, vocabulary, seed, lengths, note):
+    """Draws prompts until their greedy continuations are clear-cut; the golden as a dictionary and its rows."""
     generator = np.random.default_rng(seed)
     cases, rows, offset = [], [], 0
     for length in lengths:
-        for attempt in range(60):
+        for _ in range(60):
             prompt = generator.integers(0, vocabulary, length).tolist()
             if length >= 7:
                 prompt[2], prompt[4] = vocabulary - 1, 0
@@ -148,33 +149,37 @@ def record(folder, seed, lengths=(1, 7, 40, 150), note=None, model=None):
             if continuation and len(set(continuation)) >= 5:
                 break
         else:
-            raise SystemExit(f"{folder}: no clear greedy continuation for a prompt of {length}; try another seed")
+            raise SystemExit(f"no clear greedy continuation for a prompt of {length}; try another seed")
         logits = logits_of(model, prompt)
-        positions = KEPT[length]
-        kept = logits[positions].numpy().astype("<f4")
+        kept = logits[KEPT[length]].numpy().astype("<f4")
         cases.append({
-            "name": f"p{length}", "prompt": prompt, "positions": positions, "offset": offset,
-            "greedy": continuation, "greedy_margin": round(margin, 5),
-            "logit_std": round(float(logits.std()), 3),
-        })
+            "name": f"p{length}", "prompt": prompt, "positions": KEPT[length], "offset": offset,
+            "greedy": continuation, "greedy_margin": round(margin, 5), "logit_std": round(float(logits.std()), 3)})
         rows.append(kept)
         offset += kept.size
-    wide = load(folder).double() if note is None else None
-    deviation = None
-    if wide is not None:
-        deviation = max(
-            float((logits_of(wide, c["prompt"])[c["positions"]] - torch.from_numpy(r)).abs().max())
-            for c, r in zip(cases, rows))
+    wide = copy.deepcopy(model).double()
+    deviation = max(
+        float((logits_of(wide, case["prompt"])[case["positions"]] - torch.from_numpy(kept)).abs().max())
+        for case, kept in zip(cases, rows))
+    said = {token for case in cases for token in case["greedy"]}
     golden = {
-        "note": note or "logits and greedy tokens by transformers in float32 with eager attention and no cache",
-        "architecture": type(model).__name__, "vocab_size": vocabulary,
-        "logits_file": "logits.bin", "logits_type": "float32 little-endian, one row of vocab_size per position",
-        "float64_deviation": deviation, "cases": cases,
-    }
+        "note": note, "architecture": type(model).__name__, "vocab_size": vocabulary,
+        "end_token": next(token for token in reversed(range(vocabulary)) if token not in said),
+        "logits_type": "float32 little-endian, one row of vocab_size for each position; offsets count numbers",
+        "float64_deviation": float(f"{deviation:.2g}"), "cases": cases}
+    return golden, rows
+
+
+def save(golden, rows, json_path, logits_path):
+    golden = {"logits_file": logits_path.name} | golden
     text = json.dumps(golden, indent=1)
     text = re.sub(r"\[\s+((?:-?\d+,?\s+)+)\]", lambda m: "[" + " ".join(m.group(1).split()) + "]", text)
-    (folder / "golden.json").write_text(text + "\n")
-    said = {token for case in cases for token in case["greedy"]}
-    end_with(folder, next(token for token in reversed(range(vocabulary)) if token not in said))
-    (folder / "logits.bin").write_bytes(np.concatenate([r.ravel() for r in rows]).tobytes())
-    return golden
+    json_path.write_text(text + "\n")
+    logits_path.write_bytes(np.concatenate([row.ravel() for row in rows]).tobytes())
+
+
+def report(name, golden, size):
+    cases = golden["cases"]
+    print(f"{name:32} {size:7} bytes  margin {min(c['greedy_margin'] for c in cases):.4f}"
+          f"  logit std {cases[-1]['logit_std']:.2f}  distinct {[len(set(c['greedy'])) for c in cases]}"
+          f"  float64 {golden['float64_deviation']:.1e}", flush=True)
