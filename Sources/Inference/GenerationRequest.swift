@@ -71,6 +71,8 @@ public struct GenerationStatistics: Sendable, Equatable {
     public var generatedTokens = 0
     /// Times the request lost its pages to others and was computed again.
     public var preemptions = 0
+
+    public init() {}
 }
 
 /// Why a request was refused or could not be finished.

@@ -3,7 +3,7 @@ public import Models
 
 /// Steps an engine's loop by hand and collects what each request gets.
 public final class LoopDriver {
-    public struct Answer: Equatable {
+    public struct Answer {
         public var ids: [Int32] = []
         public var logprobs: [Float] = []
         public var prompt: [PromptToken] = []

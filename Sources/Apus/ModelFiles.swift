@@ -1,0 +1,84 @@
+public import Checkpoints
+public import Text
+
+/// The files of a model: weights, and beside or inside them tokenizer, template and recommendations.
+public struct ModelFiles: Sendable {
+    public let checkpoint: Checkpoint
+
+    /// - Parameter name: a GGUF file, a Hugging Face folder, or a built-in model.
+    public init(_ name: String) throws(CheckpointError) {
+        checkpoint = try Checkpoint.open(try BuiltInModels.path(of: name) ?? name)
+    }
+
+    public func tokenizer() throws -> Tokenizer {
+        if let metadata = checkpoint.gguf { return try Tokenizer(gguf: try GGUFVocabulary(metadata)) }
+        let config = try checkpoint.folderFile(named: "tokenizer_config.json")
+        if let json = try checkpoint.folderFile(named: "tokenizer.json") {
+            return try Tokenizer(json: json, config: config)
+        }
+        if let model = try checkpoint.folderFile(named: "tokenizer.model") {
+            return try Tokenizer(sentencePiece: model, config: config)
+        }
+        throw CheckpointError(
+            file: checkpoint.name, field: "tokenizer",
+            reason: "there is neither tokenizer.json nor tokenizer.model beside the weights")
+    }
+
+    /// The source of the chat template, where there is one.
+    public func template(_ tokenizer: Tokenizer) throws(CheckpointError) -> String? {
+        if let metadata = checkpoint.gguf { return try metadata.string(ifPresent: "tokenizer.chat_template") }
+        if let file = try checkpoint.folderFile(named: "chat_template.jinja") {
+            return String(decoding: file, as: UTF8.self)
+        }
+        return tokenizer.chatTemplate
+    }
+
+    /// Every token that ends an answer: the tokenizer's, and those of config.json and generation_config.json.
+    public func endOfGeneration(_ tokenizer: Tokenizer) throws(CheckpointError) -> [Int32] {
+        var ids = Set(tokenizer.eosIDs)
+        for config in [checkpoint.config, checkpoint.generationConfig] {
+            guard let config, config.has("eos_token_id") else { continue }
+            let listed: [Int]
+            do throws(CheckpointError) { listed = [try config.int("eos_token_id")] } catch {
+                listed = try config.ints("eos_token_id")
+            }
+            ids.formUnion(listed.compactMap { Int32(exactly: $0) })
+        }
+        return ids.sorted()
+    }
+
+    func recommendedSampling() throws(CheckpointError) -> RecommendedSampling {
+        var recommended = RecommendedSampling()
+        guard let config = checkpoint.generationConfig, try config.bool(ifPresent: "do_sample") ?? false else {
+            return recommended
+        }
+        recommended.temperature = try config.double(ifPresent: "temperature")
+        recommended.topK = try config.int(ifPresent: "top_k")
+        recommended.topP = try config.double(ifPresent: "top_p")
+        recommended.minP = try config.double(ifPresent: "min_p")
+        recommended.repetitionPenalty = try config.double(ifPresent: "repetition_penalty")
+        return recommended
+    }
+}
+
+extension GGUFVocabulary {
+    /// The tokenizer part of a GGUF header.
+    init(_ metadata: GGUFMetadata) throws(CheckpointError) {
+        func id(_ key: String) throws(CheckpointError) -> Int32? {
+            guard let value = try metadata.int(ifPresent: "tokenizer.ggml.\(key)_token_id") else { return nil }
+            return Int32(exactly: value) ?? -1
+        }
+        self.init(
+            model: try metadata.string("tokenizer.ggml.model"), pre: try metadata.string(ifPresent: "tokenizer.ggml.pre"),
+            tokens: try metadata.strings("tokenizer.ggml.tokens"),
+            scores: try metadata.floats(ifPresent: "tokenizer.ggml.scores"),
+            tokenTypes: try metadata.ints(ifPresent: "tokenizer.ggml.token_type"),
+            merges: try metadata.strings(ifPresent: "tokenizer.ggml.merges") ?? [], bosID: try id("bos"),
+            eosID: try id("eos"), unkID: try id("unknown"), padID: try id("padding"), eotID: try id("eot"),
+            addBOS: try metadata.bool(ifPresent: "tokenizer.ggml.add_bos_token"),
+            addEOS: try metadata.bool(ifPresent: "tokenizer.ggml.add_eos_token"),
+            addSpacePrefix: try metadata.bool(ifPresent: "tokenizer.ggml.add_space_prefix"),
+            removeExtraWhitespaces: try metadata.bool(ifPresent: "tokenizer.ggml.remove_extra_whitespaces"),
+            precompiledCharsmap: try metadata.bytes(ifPresent: "tokenizer.ggml.precompiled_charsmap"))
+    }
+}

@@ -1,0 +1,40 @@
+internal import Apus
+internal import ArgumentParser
+internal import Inference
+internal import Tensors
+
+/// How the machine is used. None of this changes a token, except the cache type.
+struct EngineOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Threads of the forward pass; by default one for each core.", valueName: "k"))
+    var threads: Int?
+
+    @Option(help: ArgumentHelp("Kernels: portable, avx2 or avx512; by default the fastest this machine has.", valueName: "name"))
+    var kernels: String?
+
+    @Option(help: ArgumentHelp("The most tokens a conversation may hold; by default the model's own context.", valueName: "n"))
+    var context: Int?
+
+    @Option(help: ArgumentHelp("How keys and values are kept: f32, f16 or bf16. Part of the answer's definition.", valueName: "type"))
+    var cacheType: CacheType = .f32
+
+    func validate() throws {
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("--threads is \(threads); it must lie in 1...1024.")
+        }
+        if let context, context < 1 { throw ValidationError("--context is \(context); it must be at least 1.") }
+        do { _ = try KernelTable.named(kernels) } catch { throw ValidationError("\(error).") }
+    }
+
+    /// - Parameter sequences: the most requests at once.
+    func configuration(sequences: Int = 1) throws -> EngineConfiguration {
+        var configuration = EngineConfiguration()
+        configuration.threads = threads
+        configuration.kernels = try KernelTable.named(kernels)
+        configuration.context = context
+        configuration.cacheType = cacheType
+        configuration.maximumRunning = sequences
+        return configuration
+    }
+}
+
+extension CacheType: ExpressibleByArgument {}
