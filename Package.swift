@@ -14,10 +14,20 @@ let package = Package(
         .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: strict),
         .target(name: "Checkpoints", dependencies: ["Tensors"], swiftSettings: strict),
         .target(name: "Text", swiftSettings: strict),
-        .target(name: "Inference", dependencies: ["Tensors"], swiftSettings: strict),
+        .target(name: "Models", dependencies: ["Tensors", "Checkpoints"], swiftSettings: strict),
+        .target(name: "Inference", dependencies: ["Models", "Tensors"], swiftSettings: strict),
+
+        .target(
+            name: "TestKit", dependencies: ["Inference", "Models", "Checkpoints", "Tensors"], swiftSettings: strict),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"], swiftSettings: strict),
-        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Tensors"], swiftSettings: strict),
+        .testTarget(
+            name: "CheckpointsTests", dependencies: ["Checkpoints", "Tensors"], resources: [.copy("Goldens")],
+            swiftSettings: strict),
         .testTarget(name: "TextTests", dependencies: ["Text"], resources: [.copy("Goldens")], swiftSettings: strict),
-        .testTarget(name: "InferenceTests", dependencies: ["Inference", "Tensors"], swiftSettings: strict),
+        .testTarget(
+            name: "ModelsTests", dependencies: ["TestKit", "Models", "Checkpoints", "Tensors"], swiftSettings: strict),
+        .testTarget(
+            name: "InferenceTests", dependencies: ["TestKit", "Inference", "Models", "Checkpoints", "Tensors"],
+            resources: [.copy("Goldens")], swiftSettings: strict),
     ]
 )

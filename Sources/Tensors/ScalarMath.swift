@@ -3,6 +3,9 @@ internal import CKernels
 /// The elementary functions that may decide a token: the same bits on every machine (no system math library).
 /// Errors are in units in the last place of a double and hold over the whole range unless said.
 public enum ScalarMath {
+    // Every table computes the same bits, so rows may use the fastest whatever the engine runs on.
+    private static var table: apus_kernels { KernelTable.available[0].pointer.pointee }
+
     /// e^x, below 1 ULP.
     public static func exp(_ x: Double) -> Double { apus_exp(x) }
     /// Natural logarithm, below 2 ULP; -infinity for 0, NaN below 0.
@@ -18,7 +21,7 @@ public enum ScalarMath {
 
     /// The largest score of a row; -infinity for an empty one.
     public static func maximum(_ row: UnsafeBufferPointer<Float>) -> Float {
-        apus_row_max(row.baseAddress, Int64(row.count))
+        table.row_max(row.baseAddress, Int64(row.count))
     }
 
     /// Writes e^(x − shift) of every score of a row and returns their sum, added in one fixed order (16 lanes and a
@@ -27,13 +30,13 @@ public enum ScalarMath {
         _ row: UnsafeBufferPointer<Float>, shift: Float, into weights: UnsafeMutableBufferPointer<Float>
     ) -> Double {
         precondition(weights.count == row.count)
-        return apus_row_exp(row.baseAddress, Int64(row.count), shift, weights.baseAddress)
+        return table.row_exp(row.baseAddress, Int64(row.count), shift, weights.baseAddress)
     }
 
     /// ln Σ e^x over a row, accurate to about 1e-7. O(row).
     public static func logSumExp(_ row: UnsafeBufferPointer<Float>) -> Double {
         let largest = maximum(row)
         guard largest.isFinite else { return Double(largest) }
-        return Double(largest) + apus_log(apus_row_exp(row.baseAddress, Int64(row.count), largest, nil))
+        return Double(largest) + apus_log(table.row_exp(row.baseAddress, Int64(row.count), largest, nil))
     }
 }

@@ -94,10 +94,13 @@ typedef struct {
     int32_t interleaved;           // 1: pairs (2i, 2i+1); 0: pairs (i, i + half)
 } apus_rotate_arguments;
 
-/// Items: rows. cos and sin of position × frequency, the product rounded to a float, times a factor.
+/// Items: rows. cos and sin of position × frequency, the product rounded to a float, times a factor. A row's
+/// variant says which row of frequencies it takes; a variant beyond the last takes the last.
 typedef struct {
     const int32_t *positions;
-    const float *frequencies;  // [half]
+    const int32_t *variants;
+    const float *frequencies;  // [variant_count][half]
+    int64_t variant_count;
     int64_t half;
     float factor;
     float *cosines, *sines;    // [rows][half]
@@ -164,6 +167,18 @@ typedef struct {
     float (*row_max)(const float *x, int64_t n);
     double (*row_exp)(const float *x, int64_t n, float shift, float *weights);
 } apus_kernels;
+
+/// Tells the processor that the thread waits in a loop.
+static inline void apus_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/// Processors that this process may run on; not declared where Swift could ask for it.
+int apus_processors(void);
 
 /// The tables this machine can run, fastest first; null at the end. `portable` is always last.
 const apus_kernels *const *apus_available_kernels(void);

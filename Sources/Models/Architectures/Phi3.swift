@@ -1,0 +1,49 @@
+internal import Checkpoints
+internal import Tensors
+
+/// Phi-3: Llama's form with Q, K, V in one projection and gate and up in another; longrope in the long-context models.
+let phi3 = Architecture(name: "phi3", huggingFace: ["Phi3ForCausalLM"], names: phi3Names) {
+    source throws(CheckpointError) in
+    let sizes = try Hyperparameters(source)
+    let rotations = [try source.rotation(sizes)]
+    let queryWidth = sizes.heads * sizes.headWidth, cacheWidth = sizes.cacheHeads * sizes.headWidth
+    var blocks: [DecoderBlock] = []
+    for layer in 0..<sizes.layers {
+        let fused = try source.weight("attn_qkv", layer: layer, queryWidth + 2 * cacheWidth, sizes.width)
+        let both = try source.weight("ffn_up", layer: layer, 2 * sizes.feedForward, sizes.width)
+        func norm(_ part: String) throws(CheckpointError) -> Norm {
+            Norm(weight: try source.vector(part, layer: layer, sizes.width), epsilon: sizes.epsilon)
+        }
+        blocks.append(
+            DecoderBlock(
+                attentionNorm: try norm("attn_norm"),
+                attention: Attention(
+                    query: Linear(weight: fused.outputs(0, count: queryWidth)),
+                    key: Linear(weight: fused.outputs(queryWidth, count: cacheWidth)),
+                    value: Linear(weight: fused.outputs(queryWidth + cacheWidth, count: cacheWidth)),
+                    output: try source.linear("attn_output", layer: layer, sizes.width, queryWidth),
+                    rotation: 0, pairing: .halves, headWidth: sizes.headWidth, window: sizes.window,
+                    scale: 1 / Float(sizes.headWidth).squareRoot()),
+                feedForwardNorm: try norm("ffn_norm"),
+                feedForward: FeedForward(
+                    gate: Linear(weight: both.outputs(0, count: sizes.feedForward)),
+                    up: Linear(weight: both.outputs(sizes.feedForward, count: sizes.feedForward)),
+                    down: try source.linear("ffn_down", layer: layer, sizes.width, sizes.feedForward),
+                    activation: .silu)))
+    }
+    let embedding = try source.embedding(width: sizes.width)
+    let parts = Decoder.Parts(
+        embedding: embedding, rotations: rotations, blocks: blocks,
+        outputNorm: Norm(weight: try source.globalVector("output_norm", sizes.width), epsilon: sizes.epsilon),
+        output: try source.output(tiedTo: embedding))
+    let shape = sizes.shape(
+        "phi3", vocabulary: embedding.outputs, windows: Array(repeating: sizes.window, count: sizes.layers),
+        rotations: rotations, source: source)
+    return Decoder(shape, parts, source)
+}
+
+private let phi3Names: TensorNames = {
+    var names = TensorNames()
+    names.parts["ffn_up"] = "mlp.gate_up_proj"
+    return names
+}()

@@ -1,0 +1,52 @@
+public import Checkpoints
+
+/// An architecture: how to put a model together from a checkpoint. One file in `Architectures/` and one line below.
+struct Architecture: Sendable {
+    /// The name that Apus prints and `general.architecture` uses.
+    var name: String
+    /// Names in `architectures` of a config.json.
+    var huggingFace: [String]
+    var names = TensorNames()
+    var make: @Sendable (ModelSource) throws(CheckpointError) -> any Model
+}
+
+/// The architectures that Apus runs.
+public enum Catalog {
+    static let architectures: [Architecture] = [
+        llama, mistral, qwen2, qwen3, gemma2, gemma3, phi3, gpt2,
+    ]
+
+    /// Names of all architectures, as messages print them.
+    public static var names: [String] { architectures.map(\.name) }
+
+    /// Builds the network of a checkpoint. The checkpoint's mapped files stay open as long as the model lives.
+    ///
+    /// - Throws: ``CheckpointError`` where the architecture is unknown, a number of the header is impossible, or a
+    ///   tensor is missing or has the wrong shape.
+    public static func load(_ checkpoint: Checkpoint) throws(CheckpointError) -> any Model {
+        let architecture = try architecture(of: checkpoint)
+        let source = try ModelSource(checkpoint, architecture: architecture.name, names: architecture.names)
+        return try architecture.make(source)
+    }
+
+    static func architecture(of checkpoint: Checkpoint) throws(CheckpointError) -> Architecture {
+        if let metadata = checkpoint.gguf {
+            let name = try metadata.string("general.architecture")
+            if let found = architectures.first(where: { $0.name == name }) { return found }
+            throw unknown(name, field: "general.architecture", checkpoint)
+        }
+        let classes = try checkpoint.config?.strings(ifPresent: "architectures") ?? []
+        for name in classes {
+            if let found = architectures.first(where: { $0.huggingFace.contains(name) }) { return found }
+        }
+        let modelType = try checkpoint.config?.string(ifPresent: "model_type")
+        let name = classes.first ?? modelType ?? "(none stated)"
+        throw unknown(name, field: "architectures", checkpoint)
+    }
+
+    private static func unknown(_ name: String, field: String, _ checkpoint: Checkpoint) -> CheckpointError {
+        CheckpointError(
+            file: checkpoint.name, field: field,
+            reason: "architecture '\(name)' is not one that Apus runs; it runs \(names.joined(separator: ", "))")
+    }
+}

@@ -1,0 +1,48 @@
+internal import Tensors
+
+/// Grouped-query attention over the paged cache.
+struct Attention: Sendable {
+    var query: Linear
+    var key: Linear
+    var value: Linear
+    var output: Linear
+    /// Norms over each head of queries and keys, before the rotation.
+    var queryNorm: Norm?
+    var keyNorm: Norm?
+    /// Index of the rotation among the model's; nil for learned positions.
+    var rotation: Int?
+    var pairing: RotationPairing
+    var headWidth: Int
+    /// Slots that a row may look back, itself included; nil for all.
+    var window: Int?
+    /// On the product of query and key.
+    var scale: Float
+    var softCap: Float = 0
+
+    /// Reads `scratch.normed`, writes `scratch.projected`.
+    func callAsFunction(layer: Int, _ batch: Batch, _ cache: CacheStorage, _ scratch: Scratch) {
+        let ops = scratch.ops
+        let count = batch.rows.count
+        let queries = scratch.queries.rows(count)
+        let keys = scratch.keys.rows(count).columns(0, width: key.weight.outputs)
+        let values = scratch.values.rows(count).columns(0, width: value.weight.outputs)
+        let attended = scratch.attended.rows(count)
+        let input = ops.input(scratch.normed.rows(count))
+        query(input, into: queries, ops)
+        key(input, into: keys, ops)
+        value(input, into: values, ops)
+        queryNorm?(queries, into: queries, ops)
+        keyNorm?(keys, into: keys, ops)
+        if let rotation {
+            let table = scratch.rotations[rotation]
+            let (cosines, sines) = (table.cosines.rows(count), table.sines.rows(count))
+            ops.rotate(queries, headWidth: headWidth, cosines: cosines, sines: sines, pairing: pairing)
+            ops.rotate(keys, headWidth: headWidth, cosines: cosines, sines: sines, pairing: pairing)
+        }
+        ops.store(keys: keys, values: values, batch: batch.rows, cache: cache, layer: layer)
+        ops.attention(
+            queries, batch: batch.rows, cache: cache, layer: layer, window: window, scale: scale, softCap: softCap,
+            into: attended)
+        output(ops.input(attended), into: scratch.projected.rows(count), ops)
+    }
+}

@@ -1,0 +1,32 @@
+internal import Tensors
+
+/// The feed-forward part of a block: gated (act(gate x) × up x) or plain (act(up x)), then projected down.
+struct FeedForward: Sendable {
+    enum Activation: Sendable { case silu, gelu }
+
+    var gate: Linear?
+    var up: Linear
+    var down: Linear
+    var activation: Activation
+
+    /// Reads `scratch.normed`, writes `scratch.projected`.
+    func callAsFunction(_ batch: Batch, _ scratch: Scratch) {
+        let ops = scratch.ops
+        let count = batch.rows.count
+        let input = ops.input(scratch.normed.rows(count))
+        let inner = scratch.gate.rows(count).columns(0, width: up.weight.outputs)
+        if let gate {
+            let ups = scratch.up.rows(count).columns(0, width: up.weight.outputs)
+            gate(input, into: inner, ops)
+            up(input, into: ups, ops)
+            switch activation {
+            case .silu: ops.gatedSiLU(inner, ups)
+            case .gelu: ops.gatedGELU(inner, ups)
+            }
+        } else {
+            up(input, into: inner, ops)
+            ops.gelu(inner)
+        }
+        down(ops.input(inner), into: scratch.projected.rows(count), ops)
+    }
+}

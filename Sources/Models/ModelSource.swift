@@ -1,0 +1,225 @@
+internal import Checkpoints
+internal import Tensors
+
+/// A checkpoint seen by an architecture: weights under the names of the GGUF convention (`attn_q`, `ffn_up`), whichever
+/// of the two layouts the file has.
+final class ModelSource: Sendable {
+    let checkpoint: Checkpoint
+    let names: TensorNames
+    private let arena = VectorArena()
+    private let prefix: String
+    private let architecture: String
+
+    init(_ checkpoint: Checkpoint, architecture: String, names: TensorNames) throws(CheckpointError) {
+        self.checkpoint = checkpoint
+        self.architecture = architecture
+        self.names = names
+        if checkpoint.kind == .gguf {
+            prefix = ""
+        } else {
+            let known = Set(checkpoint.tensorNames)
+            let embedding = names.embedding + ".weight"
+            guard let found = names.prefixes.first(where: { known.contains($0 + embedding) }) else {
+                throw CheckpointError(
+                    file: checkpoint.name, tensor: names.prefixes[0] + embedding,
+                    reason: "the tensor is missing; a model of architecture \(architecture) needs it")
+            }
+            prefix = found
+        }
+    }
+
+    var isGGUF: Bool { checkpoint.kind == .gguf }
+
+    // MARK: Numbers of the header
+
+    /// An integer of the header: `<architecture>.<gguf>` or the config's `key`; nil where absent.
+    func int(gguf: String, _ key: String) throws(CheckpointError) -> Int? {
+        if let metadata = checkpoint.gguf { return try metadata.int(ifPresent: "\(prefixed(gguf))") }
+        return try config.int(ifPresent: key)
+    }
+
+    func double(gguf: String, _ key: String) throws(CheckpointError) -> Double? {
+        if let metadata = checkpoint.gguf { return try metadata.float(ifPresent: "\(prefixed(gguf))") }
+        return try config.double(ifPresent: key)
+    }
+
+    /// An integer that must be there and lie in a range.
+    func int(gguf: String, _ key: String, in range: ClosedRange<Int>) throws(CheckpointError) -> Int {
+        guard let value = try int(gguf: gguf, key) else { throw failure(gguf: gguf, key, "the value is missing") }
+        guard range.contains(value) else {
+            throw failure(
+                gguf: gguf, key, "\(value) is not allowed; it must lie in \(range.lowerBound)...\(range.upperBound)")
+        }
+        return value
+    }
+
+    func failure(gguf: String, _ key: String, _ reason: String) -> CheckpointError {
+        CheckpointError(file: checkpoint.name, field: isGGUF ? prefixed(gguf) : key, reason: reason)
+    }
+
+    private func prefixed(_ key: String) -> String {
+        // The header's own architecture names its keys; an alias (Mistral under `llama`) keeps the file's name.
+        "\((try? checkpoint.gguf?.string(ifPresent: "general.architecture")) ?? architecture).\(key)"
+    }
+
+    /// The text part of a Hugging Face configuration.
+    var config: HuggingFaceConfig {
+        get throws(CheckpointError) {
+            guard let config = checkpoint.config else {
+                throw CheckpointError(file: checkpoint.name, reason: "there is no config.json beside the weights")
+            }
+            return try config.object(ifPresent: "text_config") ?? config
+        }
+    }
+
+    // MARK: Tensors
+
+    /// A weight of a block, [outputs, inputs].
+    func weight(_ name: String, layer: Int, _ outputs: Int, _ inputs: Int) throws(CheckpointError) -> Weight {
+        try weight(full: fullName(name, layer: layer, suffix: "weight"), outputs, inputs)
+    }
+
+    /// The weight and, where the file has one, the bias.
+    func linear(_ name: String, layer: Int, _ outputs: Int, _ inputs: Int) throws(CheckpointError) -> Linear {
+        Linear(
+            weight: try weight(name, layer: layer, outputs, inputs),
+            bias: try optionalVector(full: fullName(name, layer: layer, suffix: "bias"), outputs))
+    }
+
+    /// A vector of a block, as floats, plus a constant.
+    func vector(
+        _ name: String, layer: Int, _ count: Int, suffix: String = "weight", adding constant: Float = 0
+    ) throws(CheckpointError) -> Vector {
+        try vector(full: fullName(name, layer: layer, suffix: suffix), count, adding: constant)
+    }
+
+    /// The embedding, [vocabulary, width]; its rows tell the vocabulary's size.
+    func embedding(width: Int) throws(CheckpointError) -> Weight {
+        let name = isGGUF ? "token_embd.weight" : prefix + names.embedding + ".weight"
+        let tensor = try checkpoint.require(name)
+        guard tensor.shape.count == 2, tensor.shape[1] == width, tensor.shape[0] <= Int(Int32.max) else {
+            throw CheckpointError(
+                file: checkpoint.name, tensor: name, field: "shape",
+                reason: "\(tensor.shape) is not [vocabulary, \(width)]")
+        }
+        return Weight(type: tensor.type, outputs: tensor.shape[0], inputs: width, bytes: tensor.bytes)
+    }
+
+    /// The projection to scores, or the embedding where the file ties them.
+    func output(tiedTo embedding: Weight) throws(CheckpointError) -> Linear {
+        let name = isGGUF ? "output.weight" : names.output + ".weight"
+        // A configuration that ties wins over a copy that the file may still carry.
+        let tied = isGGUF ? false : try config.bool(ifPresent: "tie_word_embeddings") ?? names.tiesByDefault
+        if !tied, try checkpoint.tensor(named: name) != nil {
+            return Linear(weight: try weight(full: name, embedding.outputs, embedding.inputs))
+        }
+        if !tied, !isGGUF, !names.tiesByDefault {
+            throw CheckpointError(
+                file: checkpoint.name, tensor: name,
+                reason: "the tensor is missing, and config.json does not tie it to the embedding")
+        }
+        return Linear(weight: embedding)
+    }
+
+    /// A tensor outside the blocks: `output_norm`, `position_embd`, `rope_freqs`.
+    func globalVector(
+        _ name: String, _ count: Int, suffix: String = "weight", adding constant: Float = 0
+    ) throws(CheckpointError) -> Vector {
+        try vector(full: globalName(name, suffix: suffix), count, adding: constant)
+    }
+
+    func optionalGlobalVector(_ name: String, _ count: Int) throws(CheckpointError) -> Vector? {
+        try optionalVector(full: globalName(name, suffix: "weight"), count)
+    }
+
+    func globalWeight(_ name: String, inputs: Int) throws(CheckpointError) -> Weight {
+        let full = globalName(name, suffix: "weight")
+        let tensor = try checkpoint.require(full)
+        guard tensor.shape.count == 2, tensor.shape[1] == inputs else {
+            throw CheckpointError(
+                file: checkpoint.name, tensor: full, field: "shape", reason: "\(tensor.shape) is not [rows, \(inputs)]")
+        }
+        return Weight(type: tensor.type, outputs: tensor.shape[0], inputs: inputs, bytes: tensor.bytes)
+    }
+
+    /// A weight stored as [inputs, outputs], turned once while loading; it takes memory of its own in floats.
+    func transposed(_ name: String, layer: Int, _ outputs: Int, _ inputs: Int) throws(CheckpointError) -> Weight {
+        let stored = try weight(name, layer: layer, inputs, outputs)
+        var values = [Float](repeating: 0, count: outputs * inputs)
+        for input in 0..<inputs {
+            let row = stored.floats(ofRow: input)
+            for output in 0..<outputs { values[output * inputs + input] = row[output] }
+        }
+        let vector = arena.store(values)
+        return Weight(type: .f32, outputs: outputs, inputs: inputs, bytes: UnsafeRawBufferPointer(vector.elements))
+    }
+
+    func store(_ values: [Float]) -> Vector { arena.store(values) }
+
+    private func fullName(_ name: String, layer: Int, suffix: String) -> String {
+        if isGGUF { return "blk.\(layer).\(name).\(suffix)" }
+        return "\(prefix)\(names.layers).\(layer).\(names.parts[name] ?? name).\(suffix)"
+    }
+
+    private func globalName(_ name: String, suffix: String) -> String {
+        isGGUF ? "\(name).\(suffix)" : "\(prefix)\(names.globals[name] ?? name).\(suffix)"
+    }
+
+    private func weight(full name: String, _ outputs: Int, _ inputs: Int) throws(CheckpointError) -> Weight {
+        let tensor = try checkpoint.require(name, shape: [outputs, inputs])
+        return Weight(type: tensor.type, outputs: outputs, inputs: inputs, bytes: tensor.bytes)
+    }
+
+    private func optionalVector(full name: String, _ count: Int) throws(CheckpointError) -> Vector? {
+        try checkpoint.tensor(named: name) == nil ? nil : try vector(full: name, count)
+    }
+
+    private func vector(full name: String, _ count: Int, adding constant: Float = 0) throws(CheckpointError) -> Vector {
+        let tensor = try checkpoint.require(name, shape: [count])
+        let row = Weight(type: tensor.type, outputs: 1, inputs: count, bytes: tensor.bytes)
+        let values = row.floats(ofRow: 0)
+        return arena.store(constant == 0 ? values : values.map { $0 + constant })
+    }
+}
+
+/// How a Hugging Face folder names the tensors that the GGUF convention calls `blk.N.attn_q` and so on.
+struct TensorNames: Sendable {
+    /// What may stand before all names, the usual one first.
+    var prefixes = ["model.", "language_model.model.", "model.language_model.", ""]
+    var embedding = "embed_tokens"
+    var output = "lm_head"
+    var layers = "layers"
+    var tiesByDefault = false
+    var globals = ["output_norm": "norm"]
+    var parts = [
+        "attn_norm": "input_layernorm",
+        "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
+        "attn_output": "self_attn.o_proj", "attn_qkv": "self_attn.qkv_proj",
+        "attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm",
+        "ffn_norm": "post_attention_layernorm",
+        "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
+    ]
+}
+
+/// What a layer's attention sees.
+enum LayerKind { case full, sliding }
+
+extension ModelSource {
+    /// `layer_types` of a config.json; nil where it has none.
+    func layerTypes(_ layers: Int) throws(CheckpointError) -> [LayerKind]? {
+        guard let types = try config.strings(ifPresent: "layer_types") else { return nil }
+        guard types.count == layers else {
+            throw failure(gguf: "", "layer_types", "\(types.count) entries for \(layers) layers")
+        }
+        var kinds: [LayerKind] = []
+        for type in types {
+            switch type {
+            case "full_attention": kinds.append(.full)
+            case "sliding_attention": kinds.append(.sliding)
+            default:
+                throw failure(gguf: "", "layer_types", "'\(type)' is not full_attention or sliding_attention")
+            }
+        }
+        return kinds
+    }
+}
