@@ -19,7 +19,8 @@ import Testing
     func goldenBlocksGiveTheExactValues(_ format: FormatReference) throws {
         let bytes = try Self.golden("\(format.name).blocks.bin")
         let values = Self.floats(try Self.golden("\(format.name).values.bin"))
-        let inputs = 512, outputs = values.count / inputs
+        let inputs = 512
+        let outputs = values.count / inputs
         let weight = GuardedWeight(format, outputs: outputs, inputs: inputs, bytes: bytes)
         try #require(outputs > 0 && outputs * weight.rowBytes == bytes.count)
         for row in 0..<outputs {
@@ -37,7 +38,8 @@ import Testing
         // Whole random blocks: scales may be subnormal, infinite or NaN. Part-filled steps of 256 too.
         var random = SeededGenerator(state: 11)
         for inputs in format.inputCounts {
-            let outputs = 7, count = outputs * inputs / format.inputs * format.bytes
+            let outputs = 7
+            let count = outputs * inputs / format.inputs * format.bytes
             let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
             let weight = GuardedWeight(format, outputs: outputs, inputs: inputs, bytes: bytes)
             for row in 0..<outputs {
@@ -52,7 +54,9 @@ import Testing
     @Test func exponentsOfMXFP4AtTheirEnds() throws {
         let format = try #require(FormatReference.all.first { $0.name == "MXFP4" })
         // Code 1 is one half of the scale 2^(e − 127).
-        for (exponent, half) in [(0, 0x1p-128), (1, 0x1p-127), (2, 0x1p-126), (127, 0.5), (254, 0x1p126), (255, 0x1p127)] {
+        for (exponent, half) in [
+            (0, 0x1p-128), (1, 0x1p-127), (2, 0x1p-126), (127, 0.5), (254, 0x1p126), (255, 0x1p127),
+        ] {
             let bytes = [UInt8(exponent)] + [UInt8](repeating: 0x91, count: 16)
             let weight = GuardedWeight(format, outputs: 1, inputs: 32, bytes: bytes)
             let expected = [Float](repeating: Float(half), count: 16) + [Float](repeating: -Float(half), count: 16)

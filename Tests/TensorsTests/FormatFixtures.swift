@@ -26,7 +26,8 @@ struct KernelTable: @unchecked Sendable {
 
     /// Every table of this machine; `portable` last.
     static let all: [KernelTable] = {
-        var tables: [KernelTable] = [], next = apus_available_kernels()!
+        var tables: [KernelTable] = []
+        var next = apus_available_kernels()!
         while let table = next.pointee {
             tables.append(KernelTable(kernels: table.pointee))
             next += 1
@@ -46,9 +47,12 @@ struct KernelTable: @unchecked Sendable {
     /// The product of `rows` of activations with a weight, quantized and computed by this table: [rows][outputs].
     /// `panels` says in which order and parts the panels of 32 outputs are computed.
     func product(_ weight: GuardedWeight, _ rows: [[Float]], panels: [Range<Int>]? = nil) -> [[Float]] {
-        let inputs = weight.inputs, count = rows.count, panelCount = (weight.outputs + 31) / 32
+        let inputs = weight.inputs
+        let count = rows.count
+        let panelCount = (weight.outputs + 31) / 32
         // A stride beyond the panels, filled with a value that must survive.
-        let stride = 32 * panelCount + 3, mark = Float(bitPattern: 0x7FC0_1234)
+        let stride = 32 * panelCount + 3
+        let mark = Float(bitPattern: 0x7FC0_1234)
         var x = rows.flatMap { $0 }
         var codes = [Int8](repeating: 0, count: count * inputs)
         var scales = [Float](repeating: 0, count: count * inputs / 32)
@@ -99,7 +103,8 @@ final class GuardedWeight: @unchecked Sendable {
 
     init(_ format: FormatReference, outputs: Int, inputs: Int, bytes: [UInt8]) {
         (self.format, self.outputs, self.inputs, self.bytes) = (format, outputs, inputs, bytes)
-        let page = Int(sysconf(Int32(_SC_PAGESIZE))), filled = (bytes.count + page - 1) / page * page
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        let filled = (bytes.count + page - 1) / page * page
         mapped = filled + page
         mapping = mmap(nil, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         (mapping + (filled - bytes.count)).copyMemory(from: bytes, byteCount: bytes.count)

@@ -4,7 +4,8 @@ import Testing
 @Suite struct FormatProductTests {
     /// Activations of one row as the definition quantizes them: codes in −127…127 under one scale for 32.
     static func quantized(_ row: [Float]) -> (codes: [Int], scales: [Float]) {
-        var codes: [Int] = [], scales: [Float] = []
+        var codes: [Int] = []
+        var scales: [Float] = []
         for start in stride(from: 0, to: row.count, by: 32) {
             let block = row[start..<start + 32]
             guard block.allSatisfy(\.isFinite) else {
@@ -23,7 +24,8 @@ import Testing
 
     /// One row times a weight by the definition: exact integer sub-sums, then the chain of fused steps, ascending.
     static func product(_ weight: GuardedWeight, _ row: [Float]) -> [Float] {
-        let format = weight.format, activations = quantized(row)
+        let format = weight.format
+        let activations = quantized(row)
         return (0..<weight.outputs).map { output in
             let decoded = weight.decodedRows[output]
             var sum: Float = 0
@@ -59,13 +61,16 @@ import Testing
     @Test(arguments: FormatReference.all)
     func staysNearTheExactProduct(_ format: FormatReference) {
         var random = SeededGenerator(state: 2)
-        let inputs = 512, outputs = 64
+        let inputs = 512
+        let outputs = 64
         let weight = GuardedWeight(format, outputs: outputs, inputs: inputs, random: &random)
         let row = gaussianRows(1, inputs, &random)[0]
         let scales = Self.quantized(row).scales.map(Double.init)
-        var squaredError = 0.0, squared = 0.0
+        var squaredError = 0.0
+        var squared = 0.0
         for (output, result) in KernelTable.all[0].product(weight, [row])[0].enumerated() {
-            var exact = 0.0, bound = 0.0
+            var exact = 0.0
+            var bound = 0.0
             for (input, value) in format.values(weight.row(output)).enumerated() {
                 exact += Double(value) * Double(row[input])
                 bound += abs(Double(value)) * (scales[input / 32] / 2 * 1.0001 + 1e-5 * abs(Double(row[input])))
@@ -121,7 +126,9 @@ import Testing
         let rows = gaussianRows(3, 512, &random)
         for table in KernelTable.all {
             let whole = table.product(weight, rows)
-            for splits in [[0..<1, 1..<2, 2..<3, 3..<4], [3..<4, 1..<3, 0..<1], [2..<4, 0..<2], [0..<3, 3..<3, 3..<4]] {
+            for splits in [
+                [0..<1, 1..<2, 2..<3, 3..<4], [3..<4, 1..<3, 0..<1], [2..<4, 0..<2], [0..<3, 3..<3, 3..<4],
+            ] {
                 #expect(sameRows(table.product(weight, rows, panels: splits), whole), "\(table.name) \(splits)")
             }
         }
@@ -130,7 +137,8 @@ import Testing
     /// All codes at one end and activations at theirs: where an 8- or 16-bit step could saturate.
     @Test(arguments: FormatReference.all)
     func extremeCodesSumExactly(_ format: FormatReference) {
-        let inputs = 512, blocks = inputs / format.inputs
+        let inputs = 512
+        let blocks = inputs / format.inputs
         let ends: [UInt8] = [0x00, 0xFF, 0x80, 0x7F, 0x81, 0x0F, 0xF0]
         var bytes: [UInt8] = []
         for end in ends { bytes += [UInt8](repeating: end, count: blocks * format.bytes) }
@@ -163,7 +171,8 @@ import Testing
         }
         let weights = [gaussian, GuardedWeight(format, outputs: 17, inputs: inputs, bytes: bytes)]
         let factors: [Float] = [0, 1, 3e37, 1e-30, 3e-37, 1e-37, 0x1p-130, .leastNonzeroMagnitude]
-        let rows = factors.map { factor in (0..<inputs).map { _ in factor * random.gaussian() } }
+        let rows =
+            factors.map { factor in (0..<inputs).map { _ in factor * random.gaussian() } }
             + [(0..<inputs).map { factors[$0 / 32 % factors.count] * random.gaussian() }]
         for weight in weights {
             let expected = rows.map { Self.product(weight, $0) }

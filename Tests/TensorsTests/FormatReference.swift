@@ -34,7 +34,8 @@ struct FormatReference: Sendable, CustomTestStringConvertible {
             simple(block, codes: (0..<32).map { nibble(block, 6, $0) + 16 * bit(block, 2, $0) - 16 })
         },
         FormatReference("Q5_1", APUS_Q5_1, inputs: 32, bytes: 24, group: 32, halves: [0, 2]) { block in
-            simple(block, codes: (0..<32).map { nibble(block, 8, $0) + 16 * bit(block, 4, $0) }, minimum: half(block, 2))
+            simple(
+                block, codes: (0..<32).map { nibble(block, 8, $0) + 16 * bit(block, 4, $0) }, minimum: half(block, 2))
         },
         FormatReference("Q8_0", APUS_Q8_0, inputs: 32, bytes: 34, group: 32, halves: [0]) { block in
             simple(block, codes: (0..<32).map { Int(Int8(bitPattern: block[2 + $0])) })
@@ -66,7 +67,9 @@ struct FormatReference: Sendable, CustomTestStringConvertible {
         FormatReference("Q6_K", APUS_Q6_K, inputs: 256, bytes: 210, group: 16, halves: [208]) { block in
             DecodedBlock(
                 codes: (0..<256).map {
-                    let part = $0 / 128, quarter = $0 % 128 / 32, lane = $0 % 32
+                    let part = $0 / 128
+                    let quarter = $0 % 128 / 32
+                    let lane = $0 % 32
                     let byte = block[64 * part + 32 * (quarter % 2) + lane]
                     let high = block[128 + 32 * part + lane] >> (2 * quarter) & 3
                     return Int(quarter < 2 ? byte & 15 : byte >> 4) + 16 * Int(high) - 32
@@ -89,7 +92,8 @@ struct FormatReference: Sendable, CustomTestStringConvertible {
         },
         FormatReference("MXFP4", APUS_MXFP4, inputs: 32, bytes: 17, group: 32, halves: []) { block in
             let codes = (0..<32).map { index in
-                let code = nibble(block, 1, index), magnitude = [0, 1, 2, 3, 4, 6, 8, 12][code % 8]
+                let code = nibble(block, 1, index)
+                let magnitude = [0, 1, 2, 3, 4, 6, 8, 12][code % 8]
                 return code < 8 ? magnitude : -magnitude
             }
             let scale = Float(sign: .plus, exponent: Int(block[0]) - 128, significand: 1)
@@ -127,9 +131,11 @@ struct FormatReference: Sendable, CustomTestStringConvertible {
 
     static func scaledBySixBits(_ block: [UInt8], codes: [Int]) -> DecodedBlock {
         let packed = block[4..<16].map(Int.init)
-        var scales: [Float] = [], minimums: [Float] = []
+        var scales: [Float] = []
+        var minimums: [Float] = []
         for group in 0..<8 {
-            var scale = packed[group] & 63, minimum = packed[group < 4 ? group + 4 : group] & 63
+            var scale = packed[group] & 63
+            var minimum = packed[group < 4 ? group + 4 : group] & 63
             if group >= 4 {
                 scale = (packed[group + 4] & 15) + 16 * (packed[group - 4] >> 6)
                 minimum = (packed[group + 4] >> 4) + 16 * (packed[group] >> 6)

@@ -11,6 +11,11 @@
 #include "../lanes.inc"
 
 INLINE float half_to_float(uint16_t bits) { return half_bits_to_float(bits); }
+INLINE v8f halves_to_floats(v8h bits) {
+    v8f v;
+    for (int i = 0; i < 8; i++) v[i] = half_bits_to_float(bits[i]);
+    return v;
+}
 INLINE v16f half_load(const uint16_t *p) {
     v16f v;
     for (int i = 0; i < 16; i++) v[i] = half_bits_to_float(p[i]);

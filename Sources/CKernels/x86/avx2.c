@@ -15,9 +15,8 @@
 
 #include "../lanes.inc"
 
-typedef int32_t v8i __attribute__((vector_size(32)));
-
 INLINE float half_to_float(uint16_t bits) { return _cvtsh_ss(bits); }
+INLINE v8f halves_to_floats(v8h bits) { return _mm256_cvtph_ps((__m128i)bits); }
 INLINE v16f half_load(const uint16_t *p) {
     const __m256 low = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
     const __m256 high = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p + 8)));

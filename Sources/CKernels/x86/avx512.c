@@ -16,6 +16,7 @@
 #include "../lanes.inc"
 
 INLINE float half_to_float(uint16_t bits) { return _cvtsh_ss(bits); }
+INLINE v8f halves_to_floats(v8h bits) { return _mm256_cvtph_ps((__m128i)bits); }
 INLINE v16f half_load(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 
 INLINE v32b look_up(const int8_t table[16], v32b indices) {
