@@ -91,6 +91,26 @@ import Testing
         #expect(abs(Double(token.logprob!) - exact[Int(token.id)]) < 1e-6)
     }
 
+    @Test func logprobsOfAGivenToken() throws {
+        let exact = softmax(SamplingCore.row).map(logarithm)
+        let scratch = SamplerScratch(vocabularySize: 8)
+        let (chosen, top) = try SamplingCore.row.withUnsafeBufferPointer {
+            try scratch.logprobs(scores: $0, of: 6, top: 2, position: 0)
+        }
+        #expect(abs(Double(chosen) - exact[6]) < 1e-6)
+        #expect(top.map(\.id) == [1, 3] && abs(Double(top[0].logprob) - exact[1]) < 1e-6)
+        for (row, error) in [
+            ([0, .nan], SamplingError.notANumber(position: 5)),
+            ([-.infinity, -.infinity], SamplingError.noCandidate(position: 5)),
+        ] as [([Float], SamplingError)] {
+            #expect(throws: error) {
+                try row.withUnsafeBufferPointer {
+                    try SamplerScratch(vocabularySize: 2).logprobs(scores: $0, of: 1, top: 2, position: 5)
+                }
+            }
+        }
+    }
+
     @Test func logprobsOfTheSampledDistribution() throws {
         let token = try choose(
             SamplingCore.row,

@@ -57,18 +57,4 @@ extension Candidates {
         if index + 2 < end { c += Double(weights[index + 2]) }
         return (a + c) + (b + d)
     }
-
-    /// The `limit` highest candidates above -infinity with score − normaliser, highest first, equal ones by ascending
-    /// id. Reorders nothing outside itself, but removes the others from this value.
-    mutating func highest(_ limit: Int, normaliser: Double) -> [TokenLogprob] {
-        guard limit > 0 else { return [] }
-        keepHighest(limit)
-        var top: [(key: UInt32, id: Int32, logprob: Float)] = []
-        top.reserveCapacity(count)
-        for index in 0..<count where scores[index] > -.infinity {
-            top.append((PrefixSelection.descending(scores[index]), id(index), Float(Double(scores[index]) - normaliser)))
-        }
-        top.sort { ($0.key, $0.id) < ($1.key, $1.id) }
-        return top.map { TokenLogprob(id: $0.id, logprob: $0.logprob) }
-    }
 }
