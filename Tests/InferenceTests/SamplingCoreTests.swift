@@ -28,14 +28,17 @@ import Testing
         var chi = 0.0
         var rare = (expected: 0.0, seen: 0.0)
         for (id, p) in exact.enumerated() {
-            let expected = p * Double(count), seen = Double(seen[id])
+            let expected = p * Double(count)
+            let seen = Double(seen[id])
             if expected < 5 {
                 rare = (rare.expected + expected, rare.seen + seen)
             } else {
                 chi += (seen - expected) * (seen - expected) / expected
             }
         }
-        if rare.expected > 0 { chi += (rare.seen - rare.expected) * (rare.seen - rare.expected) / max(1, rare.expected) }
+        if rare.expected > 0 {
+            chi += (rare.seen - rare.expected) * (rare.seen - rare.expected) / max(1, rare.expected)
+        }
         #expect(chi < 24.3)
     }
 
@@ -129,7 +132,9 @@ import Testing
     @Test func brokenScoresAreNamed() throws {
         for greedy in [true, false] {
             let parameters = greedy ? .greedy : SamplingParameters()
-            #expect(throws: SamplingError.notANumber(position: 7)) { try choose([1, .nan, 2], parameters, position: 7) }
+            #expect(throws: SamplingError.notANumber(position: 7)) {
+                try choose([1, .nan, 2], parameters, position: 7)
+            }
             #expect(throws: SamplingError.overflow(position: 2, token: 1, score: .infinity)) {
                 try choose([1, .infinity, 2], parameters, position: 2)
             }

@@ -65,7 +65,9 @@ import Testing
             var longest = 0
             for place in window.indices.dropFirst() where window[place] == Int32(token) {
                 var length = 0
-                while length < place && length < limit && window[place - 1 - length] == window[window.count - 1 - length] {
+                while length < place && length < limit
+                    && window[place - 1 - length] == window[window.count - 1 - length]
+                {
                     length += 1
                 }
                 longest = max(longest, length)

@@ -39,7 +39,8 @@ package struct Candidates {
     /// The candidate of a token, or nil if it was removed. O(log count).
     package func index(of id: Int32) -> Int? {
         if isWhole { return id >= 0 && Int(id) < count ? Int(id) : nil }
-        var low = 0, high = count
+        var low = 0
+        var high = count
         while low < high {
             let middle = (low + high) / 2
             if ids[middle] < id { low = middle + 1 } else { high = middle }
@@ -117,15 +118,17 @@ package struct Candidates {
         keepPrefix(until: .count(limit)) { PrefixSelection.descending(row[$0]) }
     }
 
-    /// Keeps the shortest prefix that reaches `goal` when candidates are ordered by ascending key (equal keys: ascending
-    /// id). Keys come from the scores, or for a goal of weight from `keys`. Goals of weight refer to `weights`; a sum of
-    /// weights is taken digit by digit, over a digit's candidates in ascending id, then over ascending digits. O(count),
-    /// no sorting.
+    /// Keeps the shortest prefix that reaches `goal` when candidates are ordered by ascending key (equal keys:
+    /// ascending id). Keys come from the scores, or for a goal of weight from `keys`. Goals of weight refer to
+    /// `weights`; a sum of weights is taken digit by digit, over a digit's candidates in ascending id, then over
+    /// ascending digits. O(count), no sorting.
     @inline(__always)
     package mutating func keepPrefix(until goal: PrefixSelection.Goal, key: (Int) -> UInt32) {
         let weights = weights
-        var prefix: UInt32 = 0, shift: UInt32 = 32
-        var countBefore = 0, weightBefore = 0.0
+        var prefix: UInt32 = 0
+        var shift: UInt32 = 32
+        var countBefore = 0
+        var weightBefore = 0.0
         for pass in 0..<3 {
             let mask: UInt32 = pass == 0 ? 0 : ~0 << shift
             let size = pass == 0 ? PrefixSelection.digits : 1024
@@ -182,7 +185,8 @@ package struct Candidates {
 
     /// The place of the highest of a row, the first among equals; nil if all are -infinity. NaN is passed over.
     static func argmax(_ row: UnsafeBufferPointer<Float>) -> Int? {
-        var best = -Float.infinity, place = -1
+        var best = -Float.infinity
+        var place = -1
         for index in 0..<row.count where row[index] > best {
             best = row[index]
             place = index

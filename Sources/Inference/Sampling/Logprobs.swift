@@ -12,15 +12,15 @@ public struct TokenLogprob: Sendable, Equatable {
 }
 
 extension SamplerScratch {
-    /// The model's log-probability of a token, and its most probable tokens: softmax of the raw scores, natural logarithm.
-    /// For tokens that are given rather than chosen, such as a prompt's.
+    /// The model's log-probability of a token, and its most probable tokens: softmax of the raw scores, natural
+    /// logarithm. For tokens that are given rather than chosen, such as a prompt's.
     ///
     /// - Parameters:
     ///   - scores: [vocabulary] the model's scores for `position`.
     ///   - token: the token that stands there, an id of the vocabulary.
     ///   - limit: how many of the most probable tokens to give, at least 0.
-    /// - Returns: the token's log-probability, and up to `limit` tokens above -infinity, most probable first, equal ones
-    ///   by ascending id.
+    /// - Returns: the token's log-probability, and up to `limit` tokens above -infinity, most probable first, equal
+    ///   ones by ascending id.
     /// - Throws: as `Sampler.sample` for broken scores or if all are -infinity.
     /// - Complexity: O(vocabulary + limit · log limit).
     public func logprobs(
@@ -70,7 +70,8 @@ extension Candidates {
         var top: [(key: UInt32, id: Int32, logprob: Float)] = []
         top.reserveCapacity(count)
         for index in 0..<count where scores[index] > -.infinity {
-            top.append((PrefixSelection.descending(scores[index]), id(index), Float(Double(scores[index]) - normaliser)))
+            top.append(
+                (PrefixSelection.descending(scores[index]), id(index), Float(Double(scores[index]) - normaliser)))
         }
         top.sort { ($0.key, $0.id) < ($1.key, $1.id) }
         return top.map { TokenLogprob(id: $0.id, logprob: $0.logprob) }
