@@ -5,7 +5,8 @@ import Testing
     static let row: [Float] = [2, -1, 0.5, 1, -2, 3]
 
     @Test func biasesAddAndBan() throws {
-        let ours = try distribution(SamplingConstraints.row, parameters { $0.logitBias = [0: -.infinity, 2: 2, 5: -1.5] })
+        let ours = try distribution(
+            SamplingConstraints.row, parameters { $0.logitBias = [0: -.infinity, 2: 2, 5: -1.5] })
         #expect(isClose(ours, softmax([-.infinity, -1, 2.5, 1, -2, 1.5] as [Float])))
         let greedy = try choose(
             SamplingConstraints.row,
@@ -34,7 +35,8 @@ import Testing
             $0.stopTokens = [0]
         }
         func id(_ generated: [Int32]) throws -> Int32 {
-            try choose(SamplingConstraints.row, request, prompt: [1, 1, 1], generated: generated, endOfGeneration: [5]).id
+            try choose(SamplingConstraints.row, request, prompt: [1, 1, 1], generated: generated, endOfGeneration: [5])
+                .id
         }
         #expect(try id([]) == 3)
         #expect(try id([4]) == 3)
@@ -98,7 +100,9 @@ import Testing
         #expect(try choose(SamplingConstraints.row, request, generated: [0], mask: OnlyEven()).id == 5)
         var seen: Set<Int32> = []
         for position in 0..<200 {
-            seen.insert(try choose(SamplingConstraints.row, parameters { $0.topK = 2 }, position: position, mask: OnlyEven()).id)
+            seen.insert(
+                try choose(SamplingConstraints.row, parameters { $0.topK = 2 }, position: position, mask: OnlyEven()).id
+            )
         }
         #expect(seen == [0, 2])
     }

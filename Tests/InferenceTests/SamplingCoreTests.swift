@@ -28,14 +28,17 @@ import Testing
         var chi = 0.0
         var rare = (expected: 0.0, seen: 0.0)
         for (id, p) in exact.enumerated() {
-            let expected = p * Double(count), seen = Double(seen[id])
+            let expected = p * Double(count)
+            let seen = Double(seen[id])
             if expected < 5 {
                 rare = (rare.expected + expected, rare.seen + seen)
             } else {
                 chi += (seen - expected) * (seen - expected) / expected
             }
         }
-        if rare.expected > 0 { chi += (rare.seen - rare.expected) * (rare.seen - rare.expected) / max(1, rare.expected) }
+        if rare.expected > 0 {
+            chi += (rare.seen - rare.expected) * (rare.seen - rare.expected) / max(1, rare.expected)
+        }
         #expect(chi < 24.3)
     }
 
@@ -91,6 +94,26 @@ import Testing
         #expect(abs(Double(token.logprob!) - exact[Int(token.id)]) < 1e-6)
     }
 
+    @Test func logprobsOfAGivenToken() throws {
+        let exact = softmax(SamplingCore.row).map(logarithm)
+        let scratch = SamplerScratch(vocabularySize: 8)
+        let (chosen, top) = try SamplingCore.row.withUnsafeBufferPointer {
+            try scratch.logprobs(scores: $0, of: 6, top: 2, position: 0)
+        }
+        #expect(abs(Double(chosen) - exact[6]) < 1e-6)
+        #expect(top.map(\.id) == [1, 3] && abs(Double(top[0].logprob) - exact[1]) < 1e-6)
+        for (row, error) in [
+            ([0, .nan], SamplingError.notANumber(position: 5)),
+            ([-.infinity, -.infinity], SamplingError.noCandidate(position: 5)),
+        ] as [([Float], SamplingError)] {
+            #expect(throws: error) {
+                try row.withUnsafeBufferPointer {
+                    try SamplerScratch(vocabularySize: 2).logprobs(scores: $0, of: 1, top: 2, position: 5)
+                }
+            }
+        }
+    }
+
     @Test func logprobsOfTheSampledDistribution() throws {
         let token = try choose(
             SamplingCore.row,
@@ -109,7 +132,9 @@ import Testing
     @Test func brokenScoresAreNamed() throws {
         for greedy in [true, false] {
             let parameters = greedy ? .greedy : SamplingParameters()
-            #expect(throws: SamplingError.notANumber(position: 7)) { try choose([1, .nan, 2], parameters, position: 7) }
+            #expect(throws: SamplingError.notANumber(position: 7)) {
+                try choose([1, .nan, 2], parameters, position: 7)
+            }
             #expect(throws: SamplingError.overflow(position: 2, token: 1, score: .infinity)) {
                 try choose([1, .infinity, 2], parameters, position: 2)
             }

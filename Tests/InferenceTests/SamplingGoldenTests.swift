@@ -28,7 +28,8 @@ struct SamplingGolden: Decodable, CustomTestStringConvertible, Sendable {
     var testDescription: String { name }
 
     static func load() throws -> [SamplingGolden] {
-        let url = try #require(Bundle.module.url(forResource: "sampling", withExtension: "json", subdirectory: "Goldens"))
+        let url = try #require(
+            Bundle.module.url(forResource: "sampling", withExtension: "json", subdirectory: "Goldens"))
         return try JSONDecoder().decode([SamplingGolden].self, from: Data(contentsOf: url))
     }
 

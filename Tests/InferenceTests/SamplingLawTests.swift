@@ -46,10 +46,12 @@ import Testing
     @Test func preservesArgmaxIsTheTruth() throws {
         var generator = TestGenerator(31)
         let scratch = SamplerScratch(vocabularySize: 24)
-        let start = try Sampler(parameters { $0.mirostatTau = 1 }, vocabulary: SamplingLaws.vocabulary, seed: 0).initialState
+        let start = try Sampler(parameters { $0.mirostatTau = 1 }, vocabulary: SamplingLaws.vocabulary, seed: 0)
+            .initialState
         let stages = SamplingLaws.stages()
         #expect(stages.count == 2 * (SamplingStageName.allCases.count + 6))
-        var changed = Set<Int>(), broken = Set<Int>()
+        var changed = Set<Int>()
+        var broken = Set<Int>()
         for round in 0..<300 {
             let row = generator.row(24, spread: [0.4, 2, 6][round % 3], isCoarse: round % 2 == 0)
             let history = (0..<12).map { _ in Int32.random(in: 0..<12, using: &generator) }
@@ -116,7 +118,8 @@ import Testing
         #expect(isClose(temperatureFirst, renormalised(softmax(row.map { Double($0) / 3 }), keeping: [0, 1, 2, 3])))
     }
 
-    /// With every stage in force the choice depends on the arguments alone: not on the scratch's past, not on the order.
+    /// With every stage in force the choice depends on the arguments alone: not on the scratch's past, not on the
+    /// order.
     @Test func choicesArePure() throws {
         var generator = TestGenerator(34)
         let rows = (0..<30).map { _ in generator.row(24) }
@@ -145,7 +148,8 @@ import Testing
             $0.minP = 0.01
             $0.temperature = 4
         }
-        let survivors = Set(try distribution(row, request).enumerated().filter { $0.element > 0 }.map { Int32($0.offset) })
+        let survivors = Set(
+            try distribution(row, request).enumerated().filter { $0.element > 0 }.map { Int32($0.offset) })
         var seen: Set<Int32> = []
         for position in 0..<600 { seen.insert(try choose(row, request, position: position).id) }
         #expect(seen == survivors)

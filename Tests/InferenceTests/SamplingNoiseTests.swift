@@ -26,8 +26,8 @@ import Testing
         let words = Philox.block(
             counter: SIMD4(11, 7, NoisePurpose.exclusion.rawValue, 3), key: SIMD2(0xa409_3822, 0x299f_31d0))
         #expect(noise.block(position: 11, purpose: .exclusion, index: 3) == words)
-        let low = Double((UInt64(words.y) << 32 | UInt64(words.x)) >> 11) / 9007199254740992
-        let high = Double((UInt64(words.w) << 32 | UInt64(words.z)) >> 11) / 9007199254740992
+        let low = Double((UInt64(words.y) << 32 | UInt64(words.x)) >> 11) / 9_007_199_254_740_992
+        let high = Double((UInt64(words.w) << 32 | UInt64(words.z)) >> 11) / 9_007_199_254_740_992
         #expect(noise.uniform(position: 11, purpose: .exclusion, index: 6) == low)
         #expect(noise.uniform(position: 11, purpose: .exclusion, index: 7) == high)
     }
@@ -56,7 +56,9 @@ import Testing
     func uniformOverPositions(index: Int) {
         let noise = AddressedNoise(seed: 2024)
         var cells = [Int](repeating: 0, count: 64)
-        for position in 0..<6400 { cells[Int(noise.uniform(position: position, purpose: .token, index: index) * 64)] += 1 }
+        for position in 0..<6400 {
+            cells[Int(noise.uniform(position: position, purpose: .token, index: index) * 64)] += 1
+        }
         let chi = cells.reduce(0.0) { $0 + (Double($1) - 100) * (Double($1) - 100) / 100 }
         #expect(chi < 111)
     }

@@ -43,7 +43,9 @@ import Testing
             ("dryBase", \.dryBase, [1, 100], [0.9, 101]),
         ]
         for (field, path, valid, invalid) in ranges {
-            for value in valid { #expect(SamplingParameterRanges.message { $0[keyPath: path] = value } == nil, "\(field)") }
+            for value in valid {
+                #expect(SamplingParameterRanges.message { $0[keyPath: path] = value } == nil, "\(field)")
+            }
             for value in invalid + [.nan] {
                 let message = SamplingParameterRanges.message { $0[keyPath: path] = value }
                 #expect(message?.hasPrefix("\(field) is \(value), but must be ") == true, "\(field) \(value)")

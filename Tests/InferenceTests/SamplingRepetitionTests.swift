@@ -40,9 +40,12 @@ import Testing
         let request = parameters {
             $0.repetitionPenalty = 2
             $0.dryMultiplier = 1
+            $0.noRepeatNGram = 4
         }
         // Token 0 is repeated, and would continue (-1, 99).
         try expect([0, -1, 0.5, 1, -2, 3], request, prompt: [-1, 99, 0, 99, -1, 99])
+        let banned = try distribution(SamplingRepetition.row, parameters { $0.noRepeatNGram = 1 }, prompt: [-1, 5, 99])
+        #expect(isClose(banned, softmax([2, -1, 0.5, 1, -2, -.infinity] as [Float])))
     }
 
     /// The definition, token by token and occurrence by occurrence.
@@ -62,7 +65,9 @@ import Testing
             var longest = 0
             for place in window.indices.dropFirst() where window[place] == Int32(token) {
                 var length = 0
-                while length < place && length < limit && window[place - 1 - length] == window[window.count - 1 - length] {
+                while length < place && length < limit
+                    && window[place - 1 - length] == window[window.count - 1 - length]
+                {
                     length += 1
                 }
                 longest = max(longest, length)

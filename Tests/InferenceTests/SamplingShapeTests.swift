@@ -18,7 +18,8 @@ import Testing
         for p in [1e-9, 0.1, 0.33, 0.5, 0.77, 0.9, 0.99] as [Float] {
             let row = generator.row(300, isCoarse: p == 0.5)
             let probabilities = softmax(row)
-            var kept: Set<Int> = [], mass = 0.0
+            var kept: Set<Int> = []
+            var mass = 0.0
             for place in descending(row.map(Double.init)) where mass < Double(p) {
                 kept.insert(place)
                 mass += probabilities[place]
@@ -90,7 +91,8 @@ import Testing
         // One top choice alone stays.
         #expect(isClose(try distribution([9, 1, 0], request), softmax([9, 1, 0] as [Float])))
         // Equally probable ones: the highest id stays.
-        #expect(isClose(try distribution([2, 2, 2, -3], request), softmax([-.infinity, -.infinity, 2, -3] as [Float])))
+        #expect(
+            isClose(try distribution([2, 2, 2, -3], request), softmax([-.infinity, -.infinity, 2, -3] as [Float])))
     }
 
     @Test func xtcActsAtTheAddressedShareOfPositions() throws {

@@ -4,14 +4,17 @@ import Testing
 @Suite struct SamplingStates {
     /// Mirostat 1 as its definition reads, from probabilities.
     static func mirostat1(_ row: [Float], mu: Double) -> [Double] {
-        let p = softmax(row), order = descending(p)
-        var products = 0.0, squares = 0.0
+        let p = softmax(row)
+        let order = descending(p)
+        var products = 0.0
+        var squares = 0.0
         for rank in 0..<min(99, row.count - 1) {
             let t = logarithm(Double(rank + 2) / Double(rank + 1))
             products += t * logarithm(p[order[rank]] / p[order[rank + 1]])
             squares += t * t
         }
-        let s = products / squares, e = s - 1
+        let s = products / squares
+        let e = s - 1
         let k = power(e * power(2, mu) / (1 - power(Double(row.count), -e)), 1 / s)
         return renormalised(p, keeping: Set(order.prefix(max(1, Int(min(k, 1e9))))))
     }
@@ -33,7 +36,9 @@ import Testing
         }
         let start = try Sampler(request, vocabulary: SamplingVocabulary(size: 300), seed: 1).initialState
         #expect(start.mirostatMu == 6)
-        var state = start, mu = 6.0, surprise = 0.0
+        var state = start
+        var mu = 6.0
+        var surprise = 0.0
         for position in 0..<120 {
             let row = generator.row(300, spread: 1.5)
             let expected = version == 1 ? SamplingStates.mirostat1(row, mu: mu) : SamplingStates.mirostat2(row, mu: mu)
@@ -66,8 +71,10 @@ import Testing
             $0.adaptiveTarget = 0.3
             $0.adaptiveDecay = 0.5
         }
-        let p = softmax(row), target = Double(Float(0.3))
-        var sum = target / 0.5, weight = 2.0
+        let p = softmax(row)
+        let target = Double(Float(0.3))
+        var sum = target / 0.5
+        var weight = 2.0
         var state = try Sampler(request, vocabulary: SamplingVocabulary(size: 6), seed: 1).initialState
         for position in 0..<50 {
             let wanted = min(1, max(0, 2 * target - sum / weight))

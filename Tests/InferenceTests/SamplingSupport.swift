@@ -4,7 +4,8 @@ import Testing
 /// One choice from a row, with a history given as arrays.
 func choose(
     _ scores: [Float], _ parameters: SamplingParameters, prompt: [Int32] = [], generated: [Int32] = [],
-    seed: UInt64 = 1, sample: UInt32 = 0, position: Int? = nil, state: SamplerState? = nil, endOfGeneration: [Int32] = [],
+    seed: UInt64 = 1, sample: UInt32 = 0, position: Int? = nil, state: SamplerState? = nil,
+    endOfGeneration: [Int32] = [],
     scratch: SamplerScratch? = nil, mask: (any ScoreMask)? = nil
 ) throws -> SampledToken {
     let vocabulary = SamplingVocabulary(size: scores.count, endOfGeneration: endOfGeneration)

@@ -12,7 +12,7 @@ public enum NoisePurpose: UInt32, Sendable {
 /// of the work nor what else runs can change it.
 ///
 /// The function is Philox4x32-10 (Salmon, Moraes, Dror & Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011,
-/// section 3.3 and table 2) with key = seed (low word first) and
+/// section 3.3) with key = seed (low word first) and
 /// counter = (absolute position, index of the sample within its prompt, purpose, block).
 public struct AddressedNoise: Sendable, Equatable {
     /// The seed of the request.
@@ -48,9 +48,11 @@ public struct AddressedNoise: Sendable, Equatable {
 /// Philox4x32 with 10 rounds, as published.
 package enum Philox {
     package static func block(counter: SIMD4<UInt32>, key: SIMD2<UInt32>) -> SIMD4<UInt32> {
-        var c = counter, k = key
+        var c = counter
+        var k = key
         for _ in 0..<10 {
-            let a = UInt64(0xD251_1F53) * UInt64(c.x), b = UInt64(0xCD9E_8D57) * UInt64(c.z)
+            let a = UInt64(0xD251_1F53) * UInt64(c.x)
+            let b = UInt64(0xCD9E_8D57) * UInt64(c.z)
             c = SIMD4(
                 UInt32(truncatingIfNeeded: b >> 32) ^ c.y ^ k.x, UInt32(truncatingIfNeeded: b),
                 UInt32(truncatingIfNeeded: a >> 32) ^ c.w ^ k.y, UInt32(truncatingIfNeeded: a))

@@ -10,19 +10,21 @@ extension Candidates {
         }
     }
 
-    /// The candidate at `uniform` (from [0, 1)) of the cumulative distribution in ascending token id; nil if every score
-    /// is -infinity. O(count).
+    /// The candidate at `uniform` (from [0, 1)) of the cumulative distribution in ascending token id; nil if every
+    /// score is -infinity. O(count).
     ///
-    /// The weights e^(score − highest) are added in blocks of 1024 candidates: inside a block in four interleaved lanes,
-    /// folded as (0 + 2) + (1 + 3); blocks ascending. The first block whose running sum exceeds uniform · total is
-    /// walked one by one; the draw is the first candidate whose running sum exceeds it, or, where rounding leaves none,
-    /// the block's last candidate with a weight.
+    /// The weights e^(score − highest) are added in blocks of 1024 candidates: inside a block in four interleaved
+    /// lanes, folded as (0 + 2) + (1 + 3); blocks ascending. The first block whose running sum exceeds uniform · total
+    /// is walked one by one; the draw is the first candidate whose running sum exceeds it, or, where rounding leaves
+    /// none, the block's last candidate with a weight.
     package func draw(_ uniform: Double) -> Draw? {
         guard weigh() != nil else { return nil }
         var total = 0.0
         for start in stride(from: 0, to: count, by: Candidates.block) { total += blockWeight(start) }
         let target = uniform * total
-        var place = 0, before = 0.0, running = 0.0
+        var place = 0
+        var before = 0.0
+        var running = 0.0
         for start in stride(from: 0, to: count, by: Candidates.block) {
             let weight = blockWeight(start)
             guard weight > 0 else { continue }
@@ -30,7 +32,8 @@ extension Candidates {
             running += weight
             if running > target { break }
         }
-        var sum = before, last = place
+        var sum = before
+        var last = place
         for index in place..<min(count, place + Candidates.block) where weights[index] > 0 {
             last = index
             sum += Double(weights[index])
@@ -43,7 +46,10 @@ extension Candidates {
 
     private func blockWeight(_ start: Int) -> Double {
         let end = min(count, start + Candidates.block)
-        var a = 0.0, b = 0.0, c = 0.0, d = 0.0
+        var a = 0.0
+        var b = 0.0
+        var c = 0.0
+        var d = 0.0
         var index = start
         while index + 4 <= end {
             a += Double(weights[index])
@@ -56,19 +62,5 @@ extension Candidates {
         if index + 1 < end { b += Double(weights[index + 1]) }
         if index + 2 < end { c += Double(weights[index + 2]) }
         return (a + c) + (b + d)
-    }
-
-    /// The `limit` highest candidates above -infinity with score − normaliser, highest first, equal ones by ascending
-    /// id. Reorders nothing outside itself, but removes the others from this value.
-    mutating func highest(_ limit: Int, normaliser: Double) -> [TokenLogprob] {
-        guard limit > 0 else { return [] }
-        keepHighest(limit)
-        var top: [(key: UInt32, id: Int32, logprob: Float)] = []
-        top.reserveCapacity(count)
-        for index in 0..<count where scores[index] > -.infinity {
-            top.append((PrefixSelection.descending(scores[index]), id(index), Float(Double(scores[index]) - normaliser)))
-        }
-        top.sort { ($0.key, $0.id) < ($1.key, $1.id) }
-        return top.map { TokenLogprob(id: $0.id, logprob: $0.logprob) }
     }
 }

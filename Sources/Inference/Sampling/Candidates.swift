@@ -38,8 +38,9 @@ package struct Candidates {
 
     /// The candidate of a token, or nil if it was removed. O(log count).
     package func index(of id: Int32) -> Int? {
-        if isWhole { return Int(id) < count ? Int(id) : nil }
-        var low = 0, high = count
+        if isWhole { return id >= 0 && Int(id) < count ? Int(id) : nil }
+        var low = 0
+        var high = count
         while low < high {
             let middle = (low + high) / 2
             if ids[middle] < id { low = middle + 1 } else { high = middle }
@@ -48,32 +49,35 @@ package struct Candidates {
     }
 
     /// Removes candidates of which `keep(index)` is false, called for each in ascending order; the rest keep their
-    /// order. Weights and keys are moved along only if asked. O(count).
+    /// order. Weights and keys are not moved along. O(count).
     @inline(__always)
-    package mutating func filter(movesWeights: Bool = false, _ keep: (Int) -> Bool) {
+    package mutating func filter(_ keep: (Int) -> Bool) {
         var kept = 0
-        if isWhole {
-            for index in 0..<count where keep(index) {
-                ids[kept] = Int32(truncatingIfNeeded: index)
-                scores[kept] = scores[index]
-                if movesWeights {
-                    weights[kept] = weights[index]
-                    keys[kept] = keys[index]
-                }
-                kept += 1
-            }
-            isWhole = kept == count
-        } else {
-            for index in 0..<count where keep(index) {
-                ids[kept] = ids[index]
-                scores[kept] = scores[index]
-                if movesWeights {
-                    weights[kept] = weights[index]
-                    keys[kept] = keys[index]
-                }
-                kept += 1
-            }
+        let wasWhole = isWhole
+        for index in 0..<count where keep(index) {
+            ids[kept] = wasWhole ? Int32(truncatingIfNeeded: index) : ids[index]
+            scores[kept] = scores[index]
+            kept += 1
         }
+        isWhole = wasWhole && kept == count
+        count = kept
+    }
+
+    /// As `filter`, with the weights and keys moved along. Each candidate is written before it is known to stay: by
+    /// mass, about half of them may, which no branch predicts.
+    @inline(__always)
+    private mutating func filterWithWeights(_ keep: (Int) -> Bool) {
+        var kept = 0
+        let wasWhole = isWhole
+        for index in 0..<count {
+            let stays = keep(index)
+            ids[kept] = wasWhole ? Int32(truncatingIfNeeded: index) : ids[index]
+            scores[kept] = scores[index]
+            weights[kept] = weights[index]
+            keys[kept] = keys[index]
+            kept += stays ? 1 : 0
+        }
+        isWhole = wasWhole && kept == count
         count = kept
     }
 
@@ -114,14 +118,17 @@ package struct Candidates {
         keepPrefix(until: .count(limit)) { PrefixSelection.descending(row[$0]) }
     }
 
-    /// Keeps the shortest prefix that reaches `goal` when candidates are ordered by ascending key (equal keys: ascending
-    /// id). Goals of weight refer to `weights`, which are moved along, as `keys` are; a sum of weights is taken digit by
-    /// digit, over a digit's candidates in ascending id, then over ascending digits. O(count), no sorting.
+    /// Keeps the shortest prefix that reaches `goal` when candidates are ordered by ascending key (equal keys:
+    /// ascending id). Keys come from the scores, or for a goal of weight from `keys`. Goals of weight refer to
+    /// `weights`; a sum of weights is taken digit by digit, over a digit's candidates in ascending id, then over
+    /// ascending digits. O(count), no sorting.
     @inline(__always)
     package mutating func keepPrefix(until goal: PrefixSelection.Goal, key: (Int) -> UInt32) {
         let weights = weights
-        var prefix: UInt32 = 0, shift: UInt32 = 32
-        var countBefore = 0, weightBefore = 0.0
+        var prefix: UInt32 = 0
+        var shift: UInt32 = 32
+        var countBefore = 0
+        var weightBefore = 0.0
         for pass in 0..<3 {
             let mask: UInt32 = pass == 0 ? 0 : ~0 << shift
             let size = pass == 0 ? PrefixSelection.digits : 1024
@@ -150,19 +157,22 @@ package struct Candidates {
             prefix |= UInt32(digit) << shift
             // What lies beyond the digit is out already: the next pass has less to look at.
             let end = prefix | ~(~0 << shift)
-            filter(movesWeights: true) { key($0) <= end }
+            switch goal {
+            case .count: filter { key($0) <= end }
+            case .weight: filterWithWeights { key($0) <= end }
+            }
         }
         switch goal {
         case .count(let limit):
             var ties = limit - countBefore
-            filter(movesWeights: true) { index in
+            filter { index in
                 if key(index) < prefix { return true }
                 ties -= 1
                 return ties >= 0
             }
         case .weight(let limit):
             var weight = weightBefore
-            filter(movesWeights: true) { index in
+            filterWithWeights { index in
                 if key(index) < prefix { return true }
                 defer { weight += Double(weights[index]) }
                 return weight < limit
@@ -175,7 +185,8 @@ package struct Candidates {
 
     /// The place of the highest of a row, the first among equals; nil if all are -infinity. NaN is passed over.
     static func argmax(_ row: UnsafeBufferPointer<Float>) -> Int? {
-        var best = -Float.infinity, place = -1
+        var best = -Float.infinity
+        var place = -1
         for index in 0..<row.count where row[index] > best {
             best = row[index]
             place = index

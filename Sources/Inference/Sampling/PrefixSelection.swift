@@ -1,5 +1,5 @@
-/// The keys and goals of a radix selection: it cuts an ordered list without ordering it, by deciding the border's 32-bit
-/// key from its highest digit down in three passes. `Candidates.keepPrefix` is the selection itself.
+/// The keys and goals of a radix selection: it cuts an ordered list without ordering it, by deciding the border's
+/// 32-bit key from its highest digit down in three passes. `Candidates.keepPrefix` is the selection itself.
 package enum PrefixSelection {
     /// Values of the first digit: 12 bits; the other two have 10.
     static let digits = 4096
@@ -28,7 +28,9 @@ package enum PrefixSelection {
     static func digit<Total: Comparable & AdditiveArithmetic>(
         _ totals: UnsafeBufferPointer<Total>, from before: Total, reaching goal: Total
     ) -> (digit: Int, before: Total) {
-        var running = before, last = 0, beforeLast = before
+        var running = before
+        var last = 0
+        var beforeLast = before
         for digit in 0..<totals.count where totals[digit] > .zero {
             last = digit
             beforeLast = running

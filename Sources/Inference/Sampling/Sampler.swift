@@ -1,5 +1,3 @@
-internal import Tensors
-
 /// A chosen token.
 public struct SampledToken: Sendable, Equatable {
     /// The token's id.
@@ -11,17 +9,6 @@ public struct SampledToken: Sendable, Equatable {
     public let topLogprobs: [TokenLogprob]
     /// The sequence's sampling state once this token is committed.
     public let state: SamplerState
-}
-
-/// A token and its log-probability (natural logarithm).
-public struct TokenLogprob: Sendable, Equatable {
-    public let id: Int32
-    public let logprob: Float
-
-    public init(id: Int32, logprob: Float) {
-        self.id = id
-        self.logprob = logprob
-    }
 }
 
 /// Chooses tokens as one request asks: its parameters, compiled once into the stages that are not neutral.
@@ -84,7 +71,7 @@ public struct Sampler: Sendable {
         scratch: SamplerScratch, mask: (any ScoreMask)? = nil
     ) throws(SamplingError) -> SampledToken {
         precondition(scores.count == vocabulary.size && scratch.vocabularySize == vocabulary.size)
-        try Sampler.check(scores, position: position)
+        try SamplerScratch.check(scores, position: position)
         if stages.isEmpty && mask == nil && parameters.isGreedy
             && (parameters.logprobs == nil || parameters.logprobSource == .model)
         {
@@ -123,29 +110,13 @@ public struct Sampler: Sendable {
         guard let limit = parameters.logprobs else {
             return SampledToken(id: id, logprob: nil, topLogprobs: [], state: state)
         }
-        var row: Candidates
-        if parameters.logprobSource == .sampled, let sampled {
-            row = sampled
-        } else {
-            _ = scratch.scores.update(fromContentsOf: modelScores)
-            row = Candidates(scratch)
+        guard parameters.logprobSource == .sampled, var row = sampled else {
+            let (chosen, top) = scratch.modelLogprobs(modelScores, of: id, top: limit)
+            return SampledToken(id: id, logprob: chosen, topLogprobs: top, state: state)
         }
-        let normaliser = ScalarMath.logSumExp(UnsafeBufferPointer(rebasing: row.scores[..<row.count]))
+        let normaliser = row.logSumExp
         let chosen = row.index(of: id).map { Float(Double(row.scores[$0]) - normaliser) }
         return SampledToken(
             id: id, logprob: chosen, topLogprobs: row.highest(limit, normaliser: normaliser), state: state)
-    }
-
-    /// Refuses NaN, +infinity and magnitudes above 1e30; -infinity is a ban by the model itself. One pass in the common
-    /// case.
-    private static func check(_ scores: UnsafeBufferPointer<Float>, position: Int) throws(SamplingError) {
-        let limit = Float(1e30).bitPattern
-        var largest: UInt32 = 0
-        for score in scores { largest = max(largest, score.bitPattern & 0x7FFF_FFFF) }
-        guard largest > limit else { return }
-        for (token, score) in scores.enumerated() where score.magnitude > 1e30 || score.isNaN {
-            if score.isNaN { throw .notANumber(position: position) }
-            if score != -.infinity { throw .overflow(position: position, token: Int32(token), score: score) }
-        }
     }
 }

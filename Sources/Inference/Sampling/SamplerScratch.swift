@@ -1,5 +1,5 @@
-/// Working memory for choosing tokens, allocated once for an engine (or once for each thread that samples) and shared by
-/// all requests, so that choosing a token allocates nothing. Not for two calls at once.
+/// Working memory for choosing tokens, allocated once for an engine (or once for each thread that samples) and shared
+/// by all requests, so that choosing a token allocates nothing. Not for two calls at once.
 public final class SamplerScratch {
     /// Scores in a row.
     public let vocabularySize: Int

@@ -68,7 +68,8 @@ extension SamplingParameters {
             try require("thinkingBudget.opening", sequences: [budget.opening], vocabulary)
             try require("thinkingBudget.closing", sequences: [budget.closing], vocabulary)
             if budget.opening == budget.closing {
-                throw .conflict("thinkingBudget opens and closes with the same tokens: give it two different sequences.")
+                throw .conflict(
+                    "thinkingBudget opens and closes with the same tokens: give it two different sequences.")
             }
         }
     }
@@ -76,7 +77,8 @@ extension SamplingParameters {
     private func validateOrder() throws(SamplingError) {
         for (place, stage) in order.enumerated() {
             if order[..<place].contains(stage) {
-                throw .parameter(field: "order", value: "a list with \(stage.rawValue) twice", allowed: "free of repeats")
+                throw .parameter(
+                    field: "order", value: "a list with \(stage.rawValue) twice", allowed: "free of repeats")
             }
             let steers = stage == .mirostat || stage == .adaptiveP
             if steers, order[place...].contains(where: { $0 != .mirostat && $0 != .adaptiveP }) {
@@ -99,7 +101,8 @@ extension SamplingParameters {
             (.adaptiveP, "adaptiveTarget", adaptiveTarget != nil),
         ]
         for (stage, field, isSet) in inForce where isSet && !order.contains(stage) {
-            throw .conflict("\(field) is set, but the order has no \(stage.rawValue): add it or leave the parameter off.")
+            throw .conflict(
+                "\(field) is set, but the order has no \(stage.rawValue): add it or leave the parameter off.")
         }
     }
 

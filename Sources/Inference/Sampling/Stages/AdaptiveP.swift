@@ -1,10 +1,10 @@
 /// Adaptive-p: prefers tokens whose probability is near a target, and moves the target so that the decayed mean
-/// probability of the chosen ones approaches the wanted one (M. Jackson & D. Hall, "Adaptive-P", 2025, sections 3 and 8, as
+/// probability of the chosen ones approaches the wanted one (MrJackSpade, "Adaptive-P", 2025, sections 3 and 8, as
 /// llama.cpp defines it).
 ///
-/// With p = softmax of the candidates, m the running mean, a = clamp(2 · target − m, 0, 1) and d = |p − a| / 0.3, the new
-/// score is 5 − 10 · d² / (1 + d). The mean begins as if the target had always been met, and takes in the p (before the
-/// change) of each committed token. Unlike there, banned tokens stay banned: here they are no candidates.
+/// With p = softmax of the candidates, m the running mean, a = clamp(2 · target − m, 0, 1) and d = |p − a| / 0.3, the
+/// new score is 5 − 10 · d² / (1 + d). The mean begins as if the target had always been met, and takes in the p (before
+/// the change) of each committed token. Unlike there, banned tokens stay banned: here they are no candidates.
 package struct AdaptiveP: SamplingStage {
     let target: Double, decay: Double
     package var preservesArgmax: Bool { false }

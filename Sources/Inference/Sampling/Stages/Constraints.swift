@@ -32,8 +32,8 @@ package struct BadWords: SamplingStage {
     }
 }
 
-/// Bans every token that would make a sequence of n tokens occur a second time, prompt and answer together (Paulus, Xiong
-/// & Socher, "A Deep Reinforced Model for Abstractive Summarization", 2017, section 2.5).
+/// Bans every token that would make a sequence of n tokens occur a second time, prompt and answer together (Paulus,
+/// Xiong & Socher, "A Deep Reinforced Model for Abstractive Summarization", 2017, section 2.5).
 package struct NoRepeatNGram: SamplingStage {
     let n: Int
     package var preservesArgmax: Bool { false }
@@ -114,7 +114,9 @@ package struct ThinkingLimit: SamplingStage {
             let before = UnsafeBufferPointer(rebasing: tokens[..<end])
             let history = TokenHistory(tokens: before, promptCount: 0)
             if tokens[end - 1] == budget.closing.last && history.ends(with: budget.closing) { return nil }
-            if tokens[end - 1] == budget.opening.last && history.ends(with: budget.opening) { return tokens.count - end }
+            if tokens[end - 1] == budget.opening.last && history.ends(with: budget.opening) {
+                return tokens.count - end
+            }
             end -= 1
         }
         return nil

@@ -1,9 +1,10 @@
 internal import Tensors
 
 /// Don't Repeat Yourself: a token that would continue a repetition of n tokens, n ≥ the allowed length, loses
-/// multiplier · base^(n − allowed length) (P. E. Weidmann, "DRY: A modern repetition penalty", 2024, as llama.cpp defines
-/// it). n is the length of the longest suffix of the window that occurs in it earlier, followed by that token; no
-/// repetition is seen across the last occurrence of a sequence breaker, and single-token breakers are never penalised.
+/// multiplier · base^(n − allowed length) (P. E. Weidmann, "DRY: A modern repetition penalty", 2024, as llama.cpp
+/// defines it). n is the length of the longest suffix of the window that occurs in it earlier, followed by that token;
+/// no repetition is seen across the last occurrence of a sequence breaker, and single-token breakers are never
+/// penalised.
 package struct DRY: SamplingStage {
     let multiplier: Double, base: Double
     let allowed: Int, window: Int
@@ -31,13 +32,15 @@ package struct DRY: SamplingStage {
         let newest = tokens.count - 1
         let lengths = candidates.lengths(atLeast: count)
         let marks = candidates.marks
-        var boxStart = 0, boxEnd = 0
+        var boxStart = 0
+        var boxEnd = 0
         for shift in 1..<count {
             var length = shift < boxEnd ? min(boxEnd - shift, Int(lengths[shift - boxStart])) : 0
             while shift + length < count && tokens[newest - length] == tokens[newest - shift - length] { length += 1 }
             if shift + length > boxEnd { (boxStart, boxEnd) = (shift, shift + length) }
             lengths[shift] = Int32(truncatingIfNeeded: length)
-            let repeated = min(length, limit), token = Int(tokens[newest - shift + 1])
+            let repeated = min(length, limit)
+            let token = Int(tokens[newest - shift + 1])
             if repeated >= allowed && token >= 0 && token < marks.count {
                 marks[token] = max(marks[token], Int32(truncatingIfNeeded: repeated))
             }
@@ -69,7 +72,8 @@ package struct DRY: SamplingStage {
     }
 
     private func isBreaker(_ token: Int32) -> Bool {
-        var low = 0, high = singleBreakers.count
+        var low = 0
+        var high = singleBreakers.count
         while low < high {
             let middle = (low + high) / 2
             if singleBreakers[middle] < token { low = middle + 1 } else { high = middle }

@@ -1,8 +1,8 @@
 internal import Tensors
 
-// Basu, Ramachandran, Keskar & Varshney, "Mirostat: A Neural Text Decoding Algorithm that Directly Controls Perplexity",
-// 2021. After each committed token, mu moves by −eta · (surprise − tau); it begins at 2 · tau. As in llama.cpp, the
-// surprise is −log2 of the probability in the truncated distribution that the token was drawn from.
+// Basu, Ramachandran, Keskar & Varshney, "Mirostat: A Neural Text Decoding Algorithm that Directly Controls
+// Perplexity", 2021. After each committed token, mu moves by −eta · (surprise − tau); it begins at 2 · tau. As in
+// llama.cpp, the surprise is −log2 of the probability in the truncated distribution that the token was drawn from.
 
 private func advanceMu(_ state: inout SamplerState, tau: Double, eta: Double, probability: Double) {
     let surprise = -ScalarMath.log(probability) / ScalarMath.log(2)
@@ -25,7 +25,8 @@ package struct Mirostat1: SamplingStage {
     package func apply(to candidates: inout Candidates, in context: StageContext) {
         let top = candidates.sortedHighest(100)
         guard top.count > 1 else { return }
-        var products = 0.0, squares = 0.0
+        var products = 0.0
+        var squares = 0.0
         for rank in 0..<(top.count - 1) {
             let t = ScalarMath.log(Double(rank + 2) / Double(rank + 1))
             // ln(p / p') of two tokens is the difference of their scores.
@@ -55,7 +56,8 @@ package struct Mirostat1: SamplingStage {
     }
 }
 
-/// Version 2 (the authors' revision of algorithm 1): removes the tokens with a surprise above mu, except the most probable.
+/// Version 2 (the authors' revision of algorithm 1): removes the tokens with a surprise above mu, except the most
+/// probable.
 package struct Mirostat2: SamplingStage {
     let tau: Double, eta: Double
     package var preservesArgmax: Bool { true }

@@ -1,6 +1,6 @@
 /// Makes tokens of the window less likely. First the repetition penalty r for each distinct token of prompt and answer:
-/// x / r for x > 0, x · r otherwise (Keskar et al., "CTRL", 2019, section 4.1). Then presence and frequency for tokens of
-/// the answer (and of the prompt if asked): x − presence − frequency · count, as OpenAI's interface defines them.
+/// x / r for x > 0, x · r otherwise (Keskar et al., "CTRL", 2019, section 4.1). Then presence and frequency for tokens
+/// of the answer (and of the prompt if asked): x − presence − frequency · count, as OpenAI's interface defines them.
 package struct Penalties: SamplingStage {
     let repetition: Float, presence: Float, frequency: Float
     let window: Int
@@ -21,7 +21,9 @@ package struct Penalties: SamplingStage {
         let tokens = context.history.tokens
         let start = max(0, tokens.count - min(window, tokens.count))
         if repetition != 1 {
-            forEachToken(of: tokens[start...], candidates) { score, _ in score > 0 ? score / repetition : score * repetition }
+            forEachToken(of: tokens[start...], candidates) { score, _ in
+                score > 0 ? score / repetition : score * repetition
+            }
         }
         if presence != 0 || frequency != 0 {
             let counted = tokens[(countsPrompt ? start : max(start, context.history.promptCount))...]

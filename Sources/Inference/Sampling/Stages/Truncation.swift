@@ -1,7 +1,7 @@
 internal import Tensors
 
 /// Keeps the k highest scores; among equal scores the lower token id (Fan, Lewis & Dauphin, "Hierarchical Neural Story
-/// Generation", 2018, section 5.1).
+/// Generation", 2018).
 package struct TopK: SamplingStage {
     let k: Int
     package var preservesArgmax: Bool { true }
@@ -44,13 +44,14 @@ package struct MinP: SamplingStage {
     }
 
     package func apply(to candidates: inout Candidates, in context: StageContext) {
-        let scores = candidates.scores, border = candidates.highest + logarithm
+        let scores = candidates.scores
+        let border = candidates.highest + logarithm
         candidates.filter { scores[$0] >= border }
     }
 }
 
-/// Keeps the tokens whose surprise −ln p is nearest to the entropy of the row, until their probabilities add to at least
-/// the given mass; at equal distance the lower token id (Meister et al., "Locally Typical Sampling", 2022, section 4).
+/// Keeps the tokens whose surprise −ln p is nearest to the entropy of the row, until their probabilities add to at
+/// least the given mass; at equal distance the lower token id (Meister et al., "Locally Typical Sampling", 2022).
 package struct TypicalP: SamplingStage {
     let mass: Double
     package var preservesArgmax: Bool { false }
@@ -63,7 +64,8 @@ package struct TypicalP: SamplingStage {
     package func apply(to candidates: inout Candidates, in context: StageContext) {
         guard let (highest, total) = candidates.weigh() else { return }
         let entropy = candidates.entropy(highest: highest, total: total)
-        let scores = candidates.scores, distances = candidates.keys
+        let scores = candidates.scores
+        let distances = candidates.keys
         let logTotal = ScalarMath.log(total)
         for index in 0..<candidates.count {
             let surprise = logTotal - Double(scores[index] - highest)
@@ -74,7 +76,7 @@ package struct TypicalP: SamplingStage {
 }
 
 /// Keeps scores of at least max − n·σ, with σ the population standard deviation of the scores above -infinity (Tang et
-/// al., "Top-nσ: Not All Logits Are You Need", 2024, section 3).
+/// al., "Top-nσ: Not All Logits Are You Need", 2024, algorithm 1).
 package struct TopNSigma: SamplingStage {
     let n: Double
     package var preservesArgmax: Bool { true }
@@ -86,7 +88,8 @@ package struct TopNSigma: SamplingStage {
 
     package func apply(to candidates: inout Candidates, in context: StageContext) {
         let scores = candidates.scores
-        var alive = 0, sum = 0.0
+        var alive = 0
+        var sum = 0.0
         for index in 0..<candidates.count where scores[index] > -.infinity {
             alive += 1
             sum += Double(scores[index])

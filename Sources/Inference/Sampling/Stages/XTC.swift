@@ -16,7 +16,8 @@ package struct XTC: SamplingStage {
         guard context.noise.uniform(position: context.position, purpose: .exclusion) < probability,
             let (_, total) = candidates.weigh()
         else { return }
-        let weights = candidates.weights, scores = candidates.scores
+        let weights = candidates.weights
+        let scores = candidates.scores
         let border = threshold * total
         var kept = -1
         for index in 0..<candidates.count where Double(weights[index]) >= border && scores[index] > -.infinity {
