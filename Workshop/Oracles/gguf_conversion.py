@@ -150,7 +150,7 @@ def unpack(data, kind, shape):
         np.float32).reshape(shape)
 
 
-def convert(folder, path, choose, end_token=None, override=None, style="gpt2"):
+def convert(folder, path, choose, end_token=None, override=None, style=None):
     """Writes `path` and returns a model with exactly the values that lie in it.
 
     `choose` gives the type of a matrix by its GGUF name. `override` replaces entries of the configuration.
@@ -162,6 +162,7 @@ def convert(folder, path, choose, end_token=None, override=None, style="gpt2"):
     writer = GGUFWriter(path, ARCHITECTURES[config.model_type])
     writer.add_name(folder.name)
     metadata(writer, config)
+    style = style or ("phi3" if config.model_type == "phi3" else "gpt2")
     add_tokenizer(writer, config.vocab_size, style, stored["eos_token_id"] if end_token is None else end_token)
     values = {}
     for name, tensor in load_file(folder / "model.safetensors").items():
