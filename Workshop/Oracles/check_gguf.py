@@ -84,4 +84,5 @@ def main():
             check(path)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -129,6 +129,9 @@ def metadata(writer, config):
     rotation(writer, config, rope.get("full_attention", rope), head_dim)
     if gemma:
         writer.add_sliding_window(config.sliding_window)
+        period = config.layer_types.index("full_attention") + 1
+        if period != (6 if config.model_type == "gemma3_text" else 2):
+            writer.add_sliding_window_pattern(period)  # readers otherwise assume the published models' periods
         if getattr(config, "attn_logit_softcapping", None):
             writer.add_attn_logit_softcapping(config.attn_logit_softcapping)
         if config.final_logit_softcapping:
