@@ -57,7 +57,7 @@ def check(path):
     golden = json.loads(path.with_suffix(".golden.json").read_text())
     vocabulary = golden["vocab_size"]
     expected = np.fromfile(path.with_suffix(".logits.bin"), "<f4")
-    worst, agree, total = 0.0, 0, 0
+    differences, agree, total = [], 0, 0
     for case in golden["cases"]:
         whole = case["prompt"] + case["greedy"]
         # A rotation that depends on length is chosen by the context's size, so the context is no longer than needed.
@@ -65,13 +65,14 @@ def check(path):
         rows = logits(context, whole, vocabulary)
         count = len(case["positions"])
         want = expected[case["offset"]:case["offset"] + count * vocabulary].reshape(count, vocabulary)
-        worst = max(worst, float(np.abs(rows[case["positions"]] - want).max()))
+        differences.append((rows[case["positions"]] - want).ravel())
         start = len(case["prompt"]) - 1
         agree += int((rows[start:-1].argmax(axis=1) == case["greedy"]).sum())
         total += len(case["greedy"])
         c.llama_free(context)
         c.llama_model_free(model)
-    print(f"{path.stem:32} largest difference {worst:.1e}   greedy tokens equal {agree}/{total}", flush=True)
+    difference = np.concatenate(differences)
+    print(f"{path.stem:32} difference: largest {np.abs(difference).max():.1e} rms {difference.std():.1e}   greedy tokens equal {agree}/{total}", flush=True)
 
 
 def main():
@@ -83,4 +84,5 @@ def main():
             check(path)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -14,7 +14,8 @@ def byte_characters():
 
 
 def add_tokenizer(writer, size, style, end_token):
-    writer.add_tokenizer_model(style)
+    """`style` is `llama` (SentencePiece with bytes), `gpt2` (byte-level), or `phi3`: `gpt2` with Phi-3's first tokens."""
+    writer.add_tokenizer_model("llama" if style == "llama" else "gpt2")
     if style == "llama":
         tokens = ["<unk>", "<s>", "</s>"] + [f"<0x{byte:02X}>" for byte in range(256)]
         types = [TokenType.UNKNOWN, TokenType.CONTROL, TokenType.CONTROL] + [TokenType.BYTE] * 256
@@ -28,11 +29,12 @@ def add_tokenizer(writer, size, style, end_token):
         characters = byte_characters()
         # Letters, the space and the line feed first: small vocabularies cannot hold every byte.
         order = [10, 32, *range(97, 123), *range(33, 97), *range(123, 256), *range(0, 10), *range(11, 32)]
-        tokens = ["<|begin|>", "<|end|>"] + [characters[byte] for byte in order] + ["th", "he"]
+        first = ["<s>", "<|endoftext|>", "<unk>", "</s>"] if style == "phi3" else ["<|begin|>", "<|end|>"]
+        tokens = first + [characters[byte] for byte in order] + ["th", "he"]
         tokens = tokens[:size] + [f"word{number}" for number in range(size - len(tokens))]
         writer.add_tokenizer_pre("gpt-2")
         writer.add_token_list(tokens)
-        writer.add_token_types([TokenType.CONTROL] * 2 + [TokenType.NORMAL] * (size - 2))
+        writer.add_token_types([TokenType.CONTROL] * len(first) + [TokenType.NORMAL] * (size - len(first)))
         writer.add_token_merges(["t h", "h e"])
     writer.add_bos_token_id(1 if style == "llama" else 0)
     writer.add_eos_token_id(end_token)

@@ -129,6 +129,9 @@ def metadata(writer, config):
     rotation(writer, config, rope.get("full_attention", rope), head_dim)
     if gemma:
         writer.add_sliding_window(config.sliding_window)
+        period = config.layer_types.index("full_attention") + 1
+        if period != (6 if config.model_type == "gemma3_text" else 2):
+            writer.add_sliding_window_pattern(period)  # readers otherwise assume the published models' periods
         if getattr(config, "attn_logit_softcapping", None):
             writer.add_attn_logit_softcapping(config.attn_logit_softcapping)
         if config.final_logit_softcapping:
@@ -150,7 +153,7 @@ def unpack(data, kind, shape):
         np.float32).reshape(shape)
 
 
-def convert(folder, path, choose, end_token=None, override=None, style="gpt2"):
+def convert(folder, path, choose, end_token=None, override=None, style=None):
     """Writes `path` and returns a model with exactly the values that lie in it.
 
     `choose` gives the type of a matrix by its GGUF name. `override` replaces entries of the configuration.
@@ -162,6 +165,7 @@ def convert(folder, path, choose, end_token=None, override=None, style="gpt2"):
     writer = GGUFWriter(path, ARCHITECTURES[config.model_type])
     writer.add_name(folder.name)
     metadata(writer, config)
+    style = style or ("phi3" if config.model_type == "phi3" else "gpt2")
     add_tokenizer(writer, config.vocab_size, style, stored["eos_token_id"] if end_token is None else end_token)
     values = {}
     for name, tensor in load_file(folder / "model.safetensors").items():

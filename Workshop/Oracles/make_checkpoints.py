@@ -31,4 +31,5 @@ def main():
         report(name, golden, sum(file.stat().st_size for file in folder.iterdir()))
 
 
-main()
+if __name__ == "__main__":
+    main()

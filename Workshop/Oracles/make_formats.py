@@ -112,4 +112,5 @@ def main():
     (root / "formats.json").write_text(json.dumps(document, indent=1) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -29,7 +29,9 @@ def mixed(table):
     return lambda name: table[name.removesuffix(".weight").split(".")[-1]]
 
 
-# The score scale of Gemma 2 is not stored in GGUF: it follows from the head's width.
+# The score scale of Gemma is not stored in GGUF: it follows from the head's width.
+SCALE = {"gemma2": {"override": {"query_pre_attn_scalar": 16}}, "gemma3": {"override": {"query_pre_attn_scalar": 8}}}
+
 KEPT = {
     "llama-plain-F32": ("llama-plain", pure(T.F32), {}),
     "llama-tied-F16": ("llama-tied", pure(T.F16), {"style": "llama"}),
@@ -41,7 +43,8 @@ KEPT = {
     "mistral-full-BF16": ("mistral-full", pure(T.BF16), {}),
     "qwen2-tied-F16": ("qwen2-tied", pure(T.F16), {}),
     "qwen3-untied-BF16": ("qwen3-untied", pure(T.BF16), {}),
-    "gemma2-F16": ("gemma2", pure(T.F16), {"override": {"query_pre_attn_scalar": 16}}),
+    "gemma2-F16": ("gemma2", pure(T.F16), SCALE["gemma2"]),
+    "gemma3-scaled-rope-BF16": ("gemma3-scaled-rope", pure(T.BF16), {}),
     "gemma3-six-layers-BF16": ("gemma3-six-layers", pure(T.BF16), {}),
     "phi3-longrope-short-F16": ("phi3-longrope-short", pure(T.F16), {}),
     "phi3-longrope-long-F16": ("phi3-longrope-long", pure(T.F16), {"lengths": (40, 150)}),
@@ -63,7 +66,7 @@ ROWS256 = [T.Q2_K, T.Q3_K, T.Q4_K, T.Q5_K, T.Q6_K, T.IQ4_XS]
 def everything(models):
     entries = {}
     for folder in sorted(models.iterdir()):
-        options = {"override": {"query_pre_attn_scalar": 16}} if folder.name == "gemma2" else {}
+        options = dict(SCALE.get(folder.name, {}))
         if folder.name == "phi3-longrope-long":
             options["lengths"] = (40, 150)
         entries[f"{folder.name}-F32"] = (folder.name, pure(T.F32), options)
@@ -97,4 +100,5 @@ def main():
         report(name, golden, path.stat().st_size)
 
 
-main()
+if __name__ == "__main__":
+    main()
