@@ -61,7 +61,8 @@ struct FuzzSubject {
 
     private func checkpoint(_ files: [SafetensorsFile], index: SafetensorsIndex?) throws -> Checkpoint {
         try Checkpoint(
-            safetensors: files, index: index, name: "fuzz", path: "fuzz", folder: nil, config: nil, generationConfig: nil)
+            safetensors: files, index: index, name: "fuzz", path: "fuzz", folder: nil, config: nil,
+            generationConfig: nil)
     }
 
     // MARK: Damage

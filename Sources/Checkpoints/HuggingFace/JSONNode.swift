@@ -39,8 +39,9 @@ enum JSONNode: Sendable {
         if scanner.takeWord("-Infinity") { return .number(-.infinity) }
         let (text, isInteger) = try scanner.number()
         if isInteger, let value = Int(text) { return .integer(value) }
-        // The scanner has checked the grammar; a number too large for a Double becomes infinite, as in Python.
-        return .number(Double(text) ?? .nan)
+        // A number too large for a Double becomes infinite, as in Python.
+        guard let value = Double(text) else { throw scanner.failure("\(text.prefix(40)) is not a readable number") }
+        return .number(value)
     }
 
     var int: Int? {

@@ -17,7 +17,8 @@ package struct SafetensorsIndex: Sendable {
                 reason: "it has \(file.bytes.count) bytes; an index of at most \(SafetensorsFile.headerLimit) is read")
         }
         // The scanner points into the file without keeping it.
-        guard let map = try withExtendedLifetime(file, { () throws(CheckpointError) in try Self.weightMap(file) }) else {
+        guard let map = try withExtendedLifetime(file, { () throws(CheckpointError) in try Self.weightMap(file) })
+        else {
             throw CheckpointError(
                 file: file.path, field: "weight_map", reason: "this key is missing; download the index again")
         }
