@@ -132,7 +132,7 @@ def run(rank, o):
         for name, state in saved["streams"].items():
             mixture.streams[name].restore(state)
         say(f"continuing at step {step}")
-    forward = torch.compile(network) if o.compile else network
+    compiled = torch.compile(network) if o.compile else network
 
     def checkpoint(file):
         streams = {name: stream.state() for name, stream in mixture.streams.items()}
@@ -159,6 +159,7 @@ def run(rank, o):
             stable = True
         rows = o.tokens // length
         batch = torch.from_numpy(mixture.batch(step, rows, length))[rank::o.workers]
+        forward = compiled if length == lengths[0][1] else network  # a new shape would be compiled anew: minutes
         total = 0.0
         for part in batch.split(max(1, o.micro // length)):
             loss = forward(part[:, :-1], part[:, 1:]) * (len(part) / rows)
