@@ -1,0 +1,92 @@
+"""Writes a model's card, `README.md`, from its configuration, its training log, and what `evaluate.py` measured.
+
+  python card.py ../../Models/stories-draft --log logs/stories-draft.csv --mix stories:5,restored:4,children:1
+"""
+import argparse
+import csv
+import json
+import os
+
+import texts
+
+ABOUT = {
+    "stories-draft": "A very small teller of children's stories in English. It is the built-in model, and the draft model "
+                     "that runs ahead of `stories` in speculative decoding: both share one tokenizer.",
+    "stories": "A small teller of stories in English, learnt from children's stories and easy books.",
+}
+WEAK = {
+    "stories-draft": """- It writes grammatical sentences and forgets quickly who is who: names and pronouns change within a paragraph, and
+  greedy decoding falls into repetition after a few sentences.
+- It knows nothing about the world, answers no questions, and follows no instructions.
+- It learnt almost only very simple stories; on ordinary prose it is weak (see the held-out books).""",
+    "stories": """- Sentences are sound; over several paragraphs a story wanders, and names and objects are sometimes exchanged.
+- It knows nothing about the world, answers no questions, and follows no instructions.
+- Its books are from the nineteenth and early twentieth century, and so are their manners and prejudices.""",
+}
+GROUPS = {
+    "stories": "TinyStories, an extract of 2 MB (2,200 stories of its 2,316; CDLA-Sharing-1.0)",
+    "restored": "TinyStories, 2,714 further stories from an extract in lower case, their case restored by rule",
+    "children": f"{len(texts.names(texts.CHILDREN))} public-domain books for children",
+    "plain": f"{len(texts.names(texts.PLAIN))} public-domain books in plain prose",
+}
+
+
+def quote(prompt, text):
+    lines = f"**{prompt.replace('|', chr(92) + '|')}**{text}".replace("<|", "&lt;\\|").split("\n")
+    return "\n".join(f"> {line}" if line else ">" for line in lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("--log", required=True)
+    parser.add_argument("--mix", required=True)
+    parser.add_argument("--batch", required=True, help="what a step was, in words")
+    o = parser.parse_args()
+    name = os.path.basename(os.path.normpath(o.model))
+    with open(os.path.join(o.model, "config.json")) as file:
+        c = json.load(file)
+    with open(os.path.join(o.model, "figures.json")) as file:
+        figures = json.load(file)
+    with open(o.log) as file:
+        rows = list(csv.DictReader(file))
+    last = rows[-1]
+    weights = {part.split(":")[0]: float(part.split(":")[1]) for part in o.mix.split(",")}
+    total = sum(weights.values())
+    sizes = {f: os.path.getsize(os.path.join(o.model, f)) for f in os.listdir(o.model)}
+    gguf = f"{name}-q8_0.gguf"
+    out = [f"# {name}", "", ABOUT[name], "",
+           f"Llama architecture, {figures['parameters']:,} parameters: {c['num_hidden_layers']} layers, width "
+           f"{c['hidden_size']}, feed-forward {c['intermediate_size']}, {c['num_attention_heads']} heads over "
+           f"{c['num_key_value_heads']} key-value heads of {c['head_dim']}, vocabulary {c['vocab_size']:,}, context "
+           f"{c['max_position_embeddings']:,}, tied embeddings.", "",
+           "| file | bytes | what |", "|---|---|---|",
+           f"| `model.safetensors` | {sizes['model.safetensors']:,} | BF16 weights, Hugging Face's layout |",
+           f"| `{gguf}` | {sizes[gguf]:,} | the same weights in Q8_0, with the tokenizer |" if gguf in sizes else None,
+           "| `golden.json` | | greedy continuations and a perplexity computed by `transformers` in float32 |",
+           "| `figures.json` | | the figures and samples below |", "", "## Data", "",
+           "| share of the windows | source |", "|---|---|"]
+    out += [f"| {100 * w / total:.0f} % | {GROUPS[g]} |" for g, w in weights.items()]
+    out += ["", "The books are named in `Workshop/Training/texts.py`, which also says how the texts were normalised (straight "
+            "quotes, `--` for dashes, one empty line between paragraphs).", "", "## Training", "",
+            f"{int(last['step']):,} steps, {int(last['tokens']):,} tokens ({o.batch}), {float(last['minutes']):.0f} minutes of "
+            "two CPU cores that other work shared. Muon for the matrices, Adam for embeddings and norms; the rate rises over "
+            "60 steps, stays, and falls linearly to zero. Last training loss "
+            f"{float(last['loss']):.3f} nats a token. The log is `Workshop/Training/{o.log}`.", "",
+            "![loss](loss.svg)", "", "## Held-out text", "",
+            "None of it was learnt from. Definition: `Workshop/Training/evaluate.py`.", "",
+            "| text | tokens | perplexity | bits a byte |", "|---|---|---|---|"]
+    for title, f in figures["held_out"].items():
+        out.append(f"| {title} | {f['tokens']:,} | {f['perplexity']:.2f} | {f['bits_per_byte']:.3f} |")
+    out += [f"| `Workshop/Training/goldens/passage.txt` (ours) | | {figures['passage_perplexity']:.2f} | |", "",
+            "## Examples", "", "The prompt is in bold. Not chosen: the first drawn.", ""]
+    for sample in figures["samples"]:
+        out += ["Greedy:", "", quote(sample["prompt"], sample["greedy"]), "", "Sampled, temperature 0.8, top-p 0.95:", "",
+                quote(sample["prompt"], sample["sampled"]), ""]
+    out += ["## Weaknesses", "", WEAK[name], "", "## Licence", "", "Same as the repository."]
+    with open(os.path.join(o.model, "README.md"), "w", encoding="utf-8") as file:
+        file.write("\n".join(line for line in out if line is not None) + "\n")
+
+
+if __name__ == "__main__":
+    main()
