@@ -9,6 +9,13 @@ let strict: [SwiftSetting] = [
 
 let package = Package(
     name: "Apus",
+    products: [
+        .library(name: "Apus", targets: ["Apus"]),
+        .executable(name: "apus", targets: ["CLI"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    ],
     targets: [
         .target(name: "CKernels"),
         .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: strict),
@@ -16,6 +23,17 @@ let package = Package(
         .target(name: "Text", swiftSettings: strict),
         .target(name: "Models", dependencies: ["Tensors", "Checkpoints"], swiftSettings: strict),
         .target(name: "Inference", dependencies: ["Models", "Tensors"], swiftSettings: strict),
+        .target(
+            name: "Apus", dependencies: ["Inference", "Models", "Checkpoints", "Text"],
+            resources: [.copy("Resources")], swiftSettings: strict),
+        .target(name: "Evaluation", dependencies: ["Apus", "Inference"], swiftSettings: strict),
+        .executableTarget(
+            name: "CLI",
+            dependencies: [
+                "Apus", "Evaluation", "Inference", "Models", "Checkpoints", "Tensors", "Text",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
 
         .target(
             name: "TestKit", dependencies: ["Inference", "Models", "Checkpoints", "Tensors"], swiftSettings: strict),
