@@ -250,7 +250,8 @@ struct TokenizerJSON {
 extension BytePairModel {
     /// Adds the merge of two tokens to the one spelled by both, the right one without the continuing prefix.
     mutating func addMerge(
-        _ left: ArraySlice<UInt8>, _ right: ArraySlice<UInt8>, rank: Int, prefixCount: Int = 0, part: String
+        _ left: ArraySlice<UInt8>, _ right: ArraySlice<UInt8>, rank: Int, prefixCount: Int = 0, keepingFirst: Bool = false,
+        part: String
     ) throws(TokenizerError) {
         func find(_ token: ArraySlice<UInt8>) throws(TokenizerError) -> Int32 {
             if let id = tokens.id(of: Array(token)) { return id }
@@ -259,6 +260,7 @@ extension BytePairModel {
                 reason: "the token \"\(String(decoding: token, as: UTF8.self))\" is not in the vocabulary")
         }
         let merged = left + right.dropFirst(prefixCount)
-        merges.insert(try find(left), try find(right), rank: UInt32(rank), id: try find(merged))
+        merges.insert(
+            try find(left), try find(right), rank: UInt32(rank), id: try find(merged), keepingFirst: keepingFirst)
     }
 }

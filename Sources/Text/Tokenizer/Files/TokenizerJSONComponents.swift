@@ -135,7 +135,7 @@ extension TokenizerJSON {
             for item in try part.list("decoders") { steps += try readDecoders(item) }
             return steps
         case "ByteLevel": return [.byteLevel]
-        case "ByteFallback": return [.byteFallback]
+        case "ByteFallback": return [.byteFallback(replacesWholeRuns: true)]
         case "Metaspace":
             let replacement = try part.optionalString("replacement") ?? "▁"
             return [.metaspace(replacement: Array(replacement.utf8), prepends: try prependScheme(part) != .never)]

@@ -23,6 +23,11 @@ struct BytePairModel: Sendable {
     /// is false: no merge crosses there.
     var canCrossIntoSpace: [Bool]?
 
+    /// Pieces that nothing else may overlap: the longest at each place is taken before anything merges.
+    var frozen = ByteTrie()
+    /// Tokens that may stand between merges and not in the result, and the two symbols each falls back into.
+    var unusedParts: [Int32: (Int32, Int32)] = [:]
+
     static let space: [UInt8] = [0xE2, 0x96, 0x81]
 
     /// Works out where pieces may be cut, so that long texts without pre-tokenization are merged word by word.
@@ -40,6 +45,31 @@ struct BytePairModel: Sendable {
 
     /// Appends the ids of a piece.
     func encode(_ piece: UnsafeBufferPointer<UInt8>, into output: inout [Int32], _ scratch: inout ModelScratch) {
+        guard let base = piece.baseAddress, piece.count > 0 else { return }
+        guard !frozen.isEmpty else {
+            encodeBetweenFrozen(piece, into: &output, &scratch)
+            return
+        }
+        var start = 0
+        var position = 0
+        while position < piece.count {
+            if frozen.canBegin(with: base[position]),
+                let match = frozen.longestMatch(base, position, piece.count)
+            {
+                encodeBetweenFrozen(UnsafeBufferPointer(rebasing: piece[start..<position]), into: &output, &scratch)
+                output.append(match.value)
+                position = match.end
+                start = match.end
+            } else {
+                position += 1
+            }
+        }
+        encodeBetweenFrozen(UnsafeBufferPointer(rebasing: piece[start...]), into: &output, &scratch)
+    }
+
+    private func encodeBetweenFrozen(
+        _ piece: UnsafeBufferPointer<UInt8>, into output: inout [Int32], _ scratch: inout ModelScratch
+    ) {
         guard let base = piece.baseAddress, piece.count > 0 else { return }
         guard let crossing = canCrossIntoSpace else {
             encodeCached(base, piece.count, into: &output, &scratch)
@@ -98,19 +128,28 @@ struct BytePairModel: Sendable {
             appendScalars(bytes, count, prefix, suffix, &scratch.symbols)
         }
         scratch.merger.merge(&scratch.symbols, merges)
-        guard let helperScalars else {
+        if helperScalars == nil, unusedParts.isEmpty {
             output.append(contentsOf: scratch.symbols)
-            return
+        } else {
+            let first = output.count
+            for symbol in scratch.symbols { resolve(symbol, into: &output, from: first) }
         }
-        for symbol in scratch.symbols {
-            if Int(symbol) < tokens.count {
+    }
+
+    /// Appends what a symbol comes to when merging is over.
+    private func resolve(_ symbol: Int32, into output: inout [Int32], from first: Int) {
+        if let (left, right) = unusedParts[symbol] {
+            resolve(left, into: &output, from: first)
+            resolve(right, into: &output, from: first)
+        } else if Int(symbol) < tokens.count {
+            if symbol != unknownID || !fusesUnknown || output.count == first || output.last != unknownID {
                 output.append(symbol)
-            } else if let scalar = helperScalars.token(symbol - Int32(tokens.count)) {
-                if let byteIDs, scalar.allSatisfy({ byteIDs[Int($0)] >= 0 }) {
-                    for byte in scalar { output.append(byteIDs[Int(byte)]) }
-                } else if let unknownID {
-                    output.append(unknownID)
-                }
+            }
+        } else if let scalar = helperScalars?.token(symbol - Int32(tokens.count)) {
+            if let byteIDs, scalar.allSatisfy({ byteIDs[Int($0)] >= 0 }) {
+                for byte in scalar { output.append(byteIDs[Int(byte)]) }
+            } else if let unknownID {
+                if !fusesUnknown || output.count == first || output.last != unknownID { output.append(unknownID) }
             }
         }
     }

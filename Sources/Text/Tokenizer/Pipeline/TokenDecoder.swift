@@ -2,7 +2,9 @@
 /// list; the text is the list joined.
 enum TokenDecoder: Sendable {
     case byteLevel
-    case byteFallback
+    /// Tokens `<0xXX>` become their bytes. Where those are no UTF-8, U+FFFD stands for every byte of the run, or for the
+    /// ill-formed bytes alone.
+    case byteFallback(replacesWholeRuns: Bool)
     case metaspace(replacement: [UInt8], prepends: Bool)
     case replace(Splitter.Rule, with: [UInt8])
     case strip(content: [UInt8], start: Int, stop: Int)
@@ -19,7 +21,7 @@ enum TokenDecoder: Sendable {
     func apply(_ tokens: [[UInt8]], keepsBytes: Bool) -> [[UInt8]] {
         switch self {
         case .byteLevel: return [tokens.flatMap { ByteAlphabet.decoded($0) ?? $0 }]
-        case .byteFallback: return fallBack(tokens, keepsBytes)
+        case .byteFallback(let wholeRuns): return fallBack(tokens, keepsBytes, wholeRuns)
         case .metaspace(let replacement, let prepends):
             return tokens.enumerated().map { index, token in
                 Self.replacing(replacement, with: index == 0 && prepends ? [] : [0x20], in: token)
@@ -67,15 +69,21 @@ enum TokenDecoder: Sendable {
         return value
     }
 
-    private func fallBack(_ tokens: [[UInt8]], _ keepsBytes: Bool) -> [[UInt8]] {
+    private func fallBack(_ tokens: [[UInt8]], _ keepsBytes: Bool, _ wholeRuns: Bool) -> [[UInt8]] {
         var output: [[UInt8]] = []
         var run: [UInt8] = []
         func flush() {
             guard !run.isEmpty else { return }
             if keepsBytes || String(validating: run, as: UTF8.self) != nil {
                 output.append(run)
-            } else {
+            } else if wholeRuns {
                 output.append(contentsOf: repeatElement([0xEF, 0xBF, 0xBD], count: run.count))
+            } else {
+                var text: [UInt8] = []
+                run.withUnsafeBufferPointer { buffer in
+                    UTF8Scalars.forEach(buffer) { scalar, _, _, _ in UTF8Scalars.append(scalar, to: &text) }
+                }
+                output.append(text)
             }
             run = []
         }
@@ -110,9 +118,15 @@ enum TokenDecoder: Sendable {
     static func strip(_ token: [UInt8], _ content: [UInt8], _ start: Int, _ stop: Int) -> [UInt8] {
         guard !content.isEmpty else { return token }
         var text = token[...]
-        for _ in 0..<start where text.starts(with: content) { text = text.dropFirst(content.count) }
-        for _ in 0..<stop where text.count >= content.count && text.suffix(content.count).elementsEqual(content) {
+        var left = start
+        while left > 0, text.starts(with: content) {
+            text = text.dropFirst(content.count)
+            left -= 1
+        }
+        left = stop
+        while left > 0, text.count >= content.count, text.suffix(content.count).elementsEqual(content) {
             text = text.dropLast(content.count)
+            left -= 1
         }
         return Array(text)
     }
