@@ -62,3 +62,28 @@ struct SamplingGolden: Decodable, CustomTestStringConvertible, Sendable {
         #expect(ours.indices.filter { ours[$0] > 0 } == survivors, "\(golden.name)")
     }
 }
+
+/// Which tokens seeds give: these may never change, on any machine.
+@Test func drawsAreTheAddressedOnes() throws {
+    struct Draws: Decodable {
+        let seed: String
+        let sample: UInt32
+        let scores: [Float]
+        let tokens: [Int32]
+    }
+    let url = try #require(Bundle.module.url(forResource: "draws", withExtension: "json", subdirectory: "Goldens"))
+    let goldens = try JSONDecoder().decode([Draws].self, from: Data(contentsOf: url))
+    #expect(goldens.count == 3)
+    for golden in goldens {
+        let request = parameters {
+            $0.temperature = 1.5
+            $0.topP = 0.9
+            $0.order = [.temperature, .topP]
+        }
+        let seed = try #require(UInt64(golden.seed))
+        let tokens = try golden.tokens.indices.map {
+            try choose(golden.scores, request, seed: seed, sample: golden.sample, position: $0).id
+        }
+        #expect(tokens == golden.tokens)
+    }
+}

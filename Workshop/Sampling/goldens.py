@@ -1,5 +1,5 @@
-"""Writes Tests/InferenceTests/Goldens/sampling.json: what the logits processors of Hugging Face transformers make of
-small random rows. Needs torch and transformers. Run from the package's root: python Workshop/Sampling/goldens.py"""
+"""Writes Tests/InferenceTests/Goldens/sampling.json, what the logits processors of Hugging Face transformers make of
+small random rows, and draws.json, the tokens that addressed noise draws from such rows. Needs torch and transformers. Run from the package's root: python Workshop/Sampling/goldens.py"""
 
 import json
 
@@ -83,6 +83,41 @@ case(
     [lp.RepetitionPenaltyLogitsProcessor(1.3), lp.TypicalLogitsWarper(0.7), lp.TemperatureLogitsWarper(0.6)],
 )
 
+
+
+def philox(counter, key):
+    """Philox4x32-10 as the paper states it."""
+    c, k = list(counter), list(key)
+    for _ in range(10):
+        a, b = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [(b >> 32) ^ c[1] ^ k[0], b & 0xFFFFFFFF, (a >> 32) ^ c[3] ^ k[1], a & 0xFFFFFFFF]
+        k = [(k[0] + 0x9E3779B9) & 0xFFFFFFFF, (k[1] + 0xBB67AE85) & 0xFFFFFFFF]
+    return c
+
+
+def draw(probabilities, seed, sample, position):
+    """The token at the addressed uniform number of the cumulative distribution in ascending token id."""
+    words = philox([position, sample, 0, 0], [seed & 0xFFFFFFFF, seed >> 32])
+    uniform = (((words[1] << 32) | words[0]) >> 11) / 2**53
+    total = 0.0
+    for token, probability in enumerate(probabilities):
+        total += probability
+        if total > uniform:
+            return token
+
+
+draws = []
+for seed, sample in ((1, 0), (1, 1), (0xFEDCBA9876543210, 3)):
+    scores = row(2.0)
+    processed = lp.TopPLogitsWarper(0.9)(None, lp.TemperatureLogitsWarper(1.5)(None, scores.double()))
+    probabilities = torch.softmax(processed[0], -1).tolist()
+    tokens = [draw(probabilities, seed, sample, position) for position in range(100)]
+    draws.append(
+        {"seed": str(seed), "sample": sample, "scores": [float(x) for x in scores[0]], "tokens": tokens}
+    )
+
+with open("Tests/InferenceTests/Goldens/draws.json", "w") as file:
+    file.write("[\n" + ",\n".join(json.dumps(d) for d in draws) + "\n]\n")
 with open("Tests/InferenceTests/Goldens/sampling.json", "w") as file:
     file.write("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
 print(len(cases), "cases")
