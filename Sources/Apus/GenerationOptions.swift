@@ -1,5 +1,5 @@
 public import Inference
-public import Text
+internal import Text
 
 /// How an answer is made.
 public struct GenerationOptions: Sendable {

@@ -131,6 +131,9 @@ public final class LanguageModel: Sendable {
 /// A request that a model without a chat template cannot serve.
 public struct MissingTemplate: Error, Sendable, CustomStringConvertible {
     public let model: String
+
+    public init(model: String) { self.model = model }
+
     public var description: String {
         "\(model) has no chat template; continue plain text instead, or use a model tuned for conversation"
     }

@@ -11,7 +11,7 @@ public struct ModelFiles: Sendable {
     }
 
     public func tokenizer() throws -> Tokenizer {
-        if let metadata = checkpoint.gguf { return try Tokenizer(gguf: try GGUFVocabulary(metadata)) }
+        if let metadata = checkpoint.gguf { return try Tokenizer(gguf: try GGUFVocabulary(metadata, file: checkpoint.name)) }
         let config = try checkpoint.folderFile(named: "tokenizer_config.json")
         if let json = try checkpoint.folderFile(named: "tokenizer.json") {
             return try Tokenizer(json: json, config: config)
@@ -63,22 +63,37 @@ public struct ModelFiles: Sendable {
 
 extension GGUFVocabulary {
     /// The tokenizer part of a GGUF header.
-    init(_ metadata: GGUFMetadata) throws(CheckpointError) {
+    init(_ metadata: GGUFMetadata, file: String) throws(CheckpointError) {
         func id(_ key: String) throws(CheckpointError) -> Int32? {
-            guard let value = try metadata.int(ifPresent: "tokenizer.ggml.\(key)_token_id") else { return nil }
-            return Int32(exactly: value) ?? -1
+            let field = "tokenizer.ggml.\(key)_token_id"
+            guard let value = try metadata.int(ifPresent: field) else { return nil }
+            // Some converters write 2^32 - 1 for "none".
+            if value == Int(UInt32.max) { return nil }
+            guard let id = Int32(exactly: value) else {
+                throw CheckpointError(file: file, field: field, reason: "\(value) is not a token id")
+            }
+            return id
         }
         self.init(
-            model: try metadata.string("tokenizer.ggml.model"), pre: try metadata.string(ifPresent: "tokenizer.ggml.pre"),
-            tokens: try metadata.strings("tokenizer.ggml.tokens"),
-            scores: try metadata.floats(ifPresent: "tokenizer.ggml.scores"),
-            tokenTypes: try metadata.ints(ifPresent: "tokenizer.ggml.token_type"),
-            merges: try metadata.strings(ifPresent: "tokenizer.ggml.merges") ?? [], bosID: try id("bos"),
-            eosID: try id("eos"), unkID: try id("unknown"), padID: try id("padding"), eotID: try id("eot"),
-            addBOS: try metadata.bool(ifPresent: "tokenizer.ggml.add_bos_token"),
-            addEOS: try metadata.bool(ifPresent: "tokenizer.ggml.add_eos_token"),
-            addSpacePrefix: try metadata.bool(ifPresent: "tokenizer.ggml.add_space_prefix"),
-            removeExtraWhitespaces: try metadata.bool(ifPresent: "tokenizer.ggml.remove_extra_whitespaces"),
-            precompiledCharsmap: try metadata.bytes(ifPresent: "tokenizer.ggml.precompiled_charsmap"))
+            model: try metadata.string("tokenizer.ggml.model"), tokens: try metadata.strings("tokenizer.ggml.tokens"))
+        pre = try metadata.string(ifPresent: "tokenizer.ggml.pre")
+        scores = try metadata.floats(ifPresent: "tokenizer.ggml.scores")
+        tokenTypes = try metadata.ints(ifPresent: "tokenizer.ggml.token_type")
+        merges = try metadata.strings(ifPresent: "tokenizer.ggml.merges")
+        bosID = try id("bos")
+        eosID = try id("eos")
+        unkID = try id("unknown")
+        sepID = try id("seperator")
+        padID = try id("padding")
+        eotID = try id("eot")
+        eomID = try id("eom")
+        addBOS = try metadata.bool(ifPresent: "tokenizer.ggml.add_bos_token")
+        addEOS = try metadata.bool(ifPresent: "tokenizer.ggml.add_eos_token")
+        addSEP = try metadata.bool(ifPresent: "tokenizer.ggml.add_sep_token")
+        addSpacePrefix = try metadata.bool(ifPresent: "tokenizer.ggml.add_space_prefix")
+        removeExtraWhitespaces = try metadata.bool(ifPresent: "tokenizer.ggml.remove_extra_whitespaces")
+        precompiledCharsmap = try metadata.bytes(ifPresent: "tokenizer.ggml.precompiled_charsmap")
+        lowercases = try metadata.bool(ifPresent: "tokenizer.ggml.normalizer.lowercase")
+        stripsAccents = try metadata.bool(ifPresent: "tokenizer.ggml.normalizer.strip_accents")
     }
 }

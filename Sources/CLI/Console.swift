@@ -41,8 +41,7 @@ enum Console {
 
     /// An error as one sentence.
     static func sentence(_ error: any Error) -> String {
-        let text = (error as? any CustomStringConvertible)?.description ?? error.localizedDescription
-        return text.replacingOccurrences(of: "\n", with: " ")
+        String(describing: error).replacingOccurrences(of: "\n", with: " ")
     }
 
     /// All of standard input.

@@ -12,7 +12,7 @@ struct Inspect: ParsableCommand {
 
     @Argument(help: "A GGUF file, a folder or a built-in model.") var model: String
     @Option(help: ArgumentHelp("The context to plan memory for; by default the model's own.", valueName: "n")) var context: Int?
-    @Option(help: ArgumentHelp("How keys and values would be kept: f32, f16 or bf16.", valueName: "type")) var cacheType: CacheType = .f32
+    @Option(help: ArgumentHelp("How keys and values would be kept: f32, f16 or bf16.", valueName: "type")) var cacheType: CacheTypeArgument = .f32
     @Flag(help: "List every tensor with its type, shape and bits per weight.") var tensors = false
     @Flag(help: "Print one JSON object.") var json = false
 
@@ -30,7 +30,7 @@ struct Inspect: ParsableCommand {
         let positions = min(context ?? shape.context, shape.context)
         let configuration = EngineConfiguration()
         let pages = (positions + configuration.pageSize - 1) / configuration.pageSize
-        let cache = pages * CacheStorage.pageBytes(layers: shape.cache, pageSize: configuration.pageSize, type: cacheType)
+        let cache = pages * CacheStorage.pageBytes(layers: shape.cache, pageSize: configuration.pageSize, type: cacheType.type)
         let scratch = Scratch.bytes(
             shape, maximumRows: configuration.tokenBudget, maximumOutputs: configuration.maximumRunning)
         var report = Report(

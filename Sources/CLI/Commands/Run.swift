@@ -64,34 +64,15 @@ struct Run: AsyncParsableCommand {
         let tokens = try chat ? model.tokens(of: messages(prompt)) : model.tokens(of: prompt)
         if !chat && !json { Console.write(prompt) }
         let stream = try model.generate(tokens: tokens, options: options)
-        var answer = Answer(text: "", prompt_ids: tokens, ids: [], logprobs: [], finish_reason: "", seed: options.seed)
-        var firstToken: ContinuousClock.Instant?
+        let (seed, prints) = (options.seed, !json)
+        let task = Task { try await Self.collect(stream, tokens, seed, prints: prints) }
         let interrupted = Interrupt()
-        let task = Task {
-            for try await event in stream {
-                switch event {
-                case .text(let piece):
-                    firstToken = firstToken ?? .now
-                    answer.text += piece.text
-                    answer.ids.append(piece.token.id)
-                    if let logprob = piece.token.logprob { answer.logprobs.append(logprob) }
-                    if !json { Console.write(piece.text) }
-                case .finished(let result):
-                    answer.text += result.rest
-                    answer.finish_reason = result.reason.rawValue
-                    answer.timings.cached_tokens = result.statistics.cachedTokens
-                    if !json { Console.write(result.rest) }
-                }
-                if Task.isCancelled { break }
-            }
-            return (answer, firstToken)
-        }
         let handler = InterruptHandler {
             interrupted.set()
             task.cancel()
         }
         defer { withExtendedLifetime(handler) {} }
-        (answer, firstToken) = try await task.value
+        var (answer, firstToken) = try await task.value
         if !json { Console.write("\n") }
         if interrupted.isSet { throw ExitCode(130) }
         let ended = ContinuousClock.now
@@ -99,6 +80,32 @@ struct Run: AsyncParsableCommand {
         answer.timings.prompt_seconds = seconds((firstToken ?? ended) - loaded)
         answer.timings.generation_seconds = seconds(ended - (firstToken ?? ended))
         if json { Console.write(try Console.json(answer) + "\n") }
+    }
+
+    /// Reads an answer to its end, or to where the task is cancelled.
+    private static func collect(
+        _ stream: AsyncThrowingStream<TextEvent, any Error>, _ prompt: [Int32], _ seed: UInt64, prints: Bool
+    ) async throws -> (Answer, ContinuousClock.Instant?) {
+        var answer = Answer(text: "", prompt_ids: prompt, ids: [], logprobs: [], finish_reason: "", seed: seed)
+        var firstToken: ContinuousClock.Instant?
+        for try await event in stream {
+            let text: String
+            switch event {
+            case .text(let piece):
+                firstToken = firstToken ?? .now
+                text = piece.text
+                answer.ids.append(piece.token.id)
+                if let logprob = piece.token.logprob { answer.logprobs.append(logprob) }
+            case .finished(let result):
+                text = result.rest
+                answer.finish_reason = result.reason.rawValue
+                answer.timings.cached_tokens = result.statistics.cachedTokens
+            }
+            answer.text += text
+            if prints { Console.write(text) }
+            if Task.isCancelled { break }
+        }
+        return (answer, firstToken)
     }
 
     private func messages(_ prompt: String) -> [ChatMessage] {
@@ -111,7 +118,7 @@ struct Run: AsyncParsableCommand {
 }
 
 /// What `--json` prints.
-private struct Answer: Encodable {
+private struct Answer: Encodable, Sendable {
     var text: String
     var prompt_ids: [Int32]
     var ids: [Int32]
@@ -120,7 +127,7 @@ private struct Answer: Encodable {
     var seed: UInt64
     var timings = Timings()
 
-    struct Timings: Encodable {
+    struct Timings: Encodable, Sendable {
         var load_seconds = 0.0
         /// From the model being loaded to the first token.
         var prompt_seconds = 0.0

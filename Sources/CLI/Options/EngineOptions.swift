@@ -3,6 +3,19 @@ internal import ArgumentParser
 internal import Inference
 internal import Tensors
 
+/// `--cache-type`.
+enum CacheTypeArgument: String, ExpressibleByArgument, CaseIterable {
+    case f32, f16, bf16
+
+    var type: CacheType {
+        switch self {
+        case .f32: .f32
+        case .f16: .f16
+        case .bf16: .bf16
+        }
+    }
+}
+
 /// How the machine is used. None of this changes a token, except the cache type.
 struct EngineOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Threads of the forward pass; by default one for each core.", valueName: "k"))
@@ -15,7 +28,7 @@ struct EngineOptions: ParsableArguments {
     var context: Int?
 
     @Option(help: ArgumentHelp("How keys and values are kept: f32, f16 or bf16. Part of the answer's definition.", valueName: "type"))
-    var cacheType: CacheType = .f32
+    var cacheType: CacheTypeArgument = .f32
 
     func validate() throws {
         if let threads, !(1...1024).contains(threads) {
@@ -31,10 +44,8 @@ struct EngineOptions: ParsableArguments {
         configuration.threads = threads
         configuration.kernels = try KernelTable.named(kernels)
         configuration.context = context
-        configuration.cacheType = cacheType
+        configuration.cacheType = cacheType.type
         configuration.maximumRunning = sequences
         return configuration
     }
 }
-
-extension CacheType: ExpressibleByArgument {}
