@@ -119,6 +119,10 @@ import Testing
         expect(
             Self.tensor(shape: "[4294967296,4294967296]"), tensor: "t", field: "shape",
             saying: ["whole number of bytes"])
+        // Whoever multiplies these from the left overflows before the zero comes.
+        expect(
+            Self.tensor(shape: "[4294967296,4294967296,0]", offsets: "[0,0]"), data: 0, tensor: "t", field: "shape",
+            saying: ["whole number of bytes"])
         expect(Self.tensor(shape: "[9223372036854775807]"), tensor: "t", field: "shape", saying: ["up to \(Int.max)"])
         expect(
             Self.tensor(shape: "[" + Array(repeating: "1", count: 65).joined(separator: ",") + "]"), field: "header",
