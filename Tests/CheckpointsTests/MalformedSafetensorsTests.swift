@@ -181,6 +181,8 @@ import Testing
         expectError(field: "index", "\"t\" occurs twice") {
             _ = try index("{\"weight_map\":{\"t\":\"a.safetensors\",\"t\":\"b.safetensors\"}}")
         }
+        expectError(field: "index", "expected a value") { _ = try index("{\"other\":[1,true,x]}") }
+        expectError(field: "index", "\"a\" occurs twice") { _ = try index("{\"other\":{\"a\":null,\"a\":\"\"}}") }
         #expect(
             try index("{\"weight_map\":{\"t\":\"a.safetensors\"},\"metadata\":{\"x\":[1,null]}}").shards == [
                 "a.safetensors"

@@ -37,7 +37,8 @@ public struct HuggingFaceConfig: Sendable {
         keys = present.map(\.key)
     }
 
-    static let byteLimit = 64 << 20
+    /// Far more than any configuration has; the values in memory take some twenty times the bytes of the worst text.
+    static let byteLimit = 16 << 20
 
     /// True where the object has this key with a value other than `null`.
     public func has(_ key: String) -> Bool { members[key] != nil }
