@@ -89,7 +89,7 @@ extension Checkpoint {
     // MARK: Safetensors
 
     private static func openSafetensors(
-        folder: String, _ name: String, as path: String
+        folder: String, _ name: String, as path: String, named modelName: String? = nil
     ) throws(CheckpointError) -> Checkpoint {
         if Folder.exists(Folder.join(folder, SafetensorsIndex.fileName)) {
             let index = try SafetensorsIndex(MappedFile(path: Folder.join(folder, SafetensorsIndex.fileName)))
@@ -106,7 +106,7 @@ extension Checkpoint {
         }
         let file = try SafetensorsFile(MappedFile(path: Folder.join(folder, name)))
         return try Checkpoint(
-            safetensors: [file], index: nil, name: String(name.dropLast(".safetensors".count)), path: path,
+            safetensors: [file], index: nil, name: modelName ?? String(name.dropLast(".safetensors".count)), path: path,
             folder: folder,
             config: configuration("config.json", folder),
             generationConfig: configuration("generation_config.json", folder))
@@ -160,7 +160,9 @@ extension Checkpoint {
             return try openSharded(folder: folder, index: SafetensorsIndex.fileName, as: path)
         }
         let single = tensors.contains("model.safetensors") ? ["model.safetensors"] : tensors
-        if single.count == 1 { return try openSafetensors(folder: folder, single[0], as: path) }
+        if single.count == 1 {
+            return try openSafetensors(folder: folder, single[0], as: path, named: Folder.name(of: folder))
+        }
         guard single.isEmpty else { throw ambiguous(folder, single) }
         if let other = names.first(where: { name in name.contains("pytorch_model") && name.hasSuffix(".bin") })
             ?? names.first(where: { name in pickled.contains(where: name.hasSuffix) })

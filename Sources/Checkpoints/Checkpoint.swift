@@ -15,10 +15,12 @@ public enum CheckpointKind: String, Sendable {
 public final class Checkpoint: Sendable {
     /// A weight as it lies in its file.
     public struct Tensor: @unchecked Sendable {
+        /// The name as in the file.
         public let name: String
         /// Outermost dimension first: `[outputs, inputs]` for a projection. The last dimension is contiguous, and
         /// quantized blocks run along it. A GGUF file names its dimensions the other way round.
         public let shape: [Int]
+        /// How its numbers are stored.
         public let type: ElementType
         /// `type.byteCount(elements:)` of the shape's product. The address may be unaligned in safetensors files.
         public let bytes: UnsafeRawBufferPointer
@@ -30,11 +32,13 @@ public final class Checkpoint: Sendable {
 
     /// A tensor of any type, including those that are not read as weights: packed integers, masks, 8-bit floats.
     public struct RawTensor: @unchecked Sendable {
+        /// The name as in the file.
         public let name: String
         /// Outermost dimension first. Empty for a scalar of a safetensors file; a dimension there may be 0.
         public let shape: [Int]
         /// The type as the file's format calls it: `I32`, `F8_E4M3`, `Q4_K`.
         public let dtypeName: String
+        /// Its elements, row by row, little-endian. The address may be unaligned.
         public let bytes: UnsafeRawBufferPointer
         /// What keeps ``bytes`` valid.
         public let file: MappedFile
@@ -42,6 +46,7 @@ public final class Checkpoint: Sendable {
         public let range: Range<Int>
     }
 
+    /// Which family of files this is.
     public let kind: CheckpointKind
     /// The name of the file or folder, without extension and part numbers.
     public let name: String

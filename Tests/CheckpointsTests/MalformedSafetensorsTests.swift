@@ -119,6 +119,10 @@ import Testing
         expect(
             Self.tensor(shape: "[4294967296,4294967296]"), tensor: "t", field: "shape",
             saying: ["whole number of bytes"])
+        // Whoever multiplies these from the left overflows before the zero comes.
+        expect(
+            Self.tensor(shape: "[4294967296,4294967296,0]", offsets: "[0,0]"), data: 0, tensor: "t", field: "shape",
+            saying: ["whole number of bytes"])
         expect(Self.tensor(shape: "[9223372036854775807]"), tensor: "t", field: "shape", saying: ["up to \(Int.max)"])
         expect(
             Self.tensor(shape: "[" + Array(repeating: "1", count: 65).joined(separator: ",") + "]"), field: "header",
@@ -177,6 +181,8 @@ import Testing
         expectError(field: "index", "\"t\" occurs twice") {
             _ = try index("{\"weight_map\":{\"t\":\"a.safetensors\",\"t\":\"b.safetensors\"}}")
         }
+        expectError(field: "index", "expected a value") { _ = try index("{\"other\":[1,true,x]}") }
+        expectError(field: "index", "\"a\" occurs twice") { _ = try index("{\"other\":{\"a\":null,\"a\":\"\"}}") }
         #expect(
             try index("{\"weight_map\":{\"t\":\"a.safetensors\"},\"metadata\":{\"x\":[1,null]}}").shards == [
                 "a.safetensors"

@@ -90,6 +90,16 @@ struct JSONScanner {
         try expect("]", "or a comma after an element")
     }
 
+    /// Reads a value of any kind and keeps nothing of it.
+    mutating func skipValue() throws(CheckpointError) {
+        switch peek() {
+        case UInt8(ascii: "{"): try object { (scanner, _) throws(CheckpointError) in try scanner.skipValue() }
+        case UInt8(ascii: "["): try array { (scanner) throws(CheckpointError) in try scanner.skipValue() }
+        case UInt8(ascii: "\""): _ = try string()
+        default: if !takeWord("null"), !takeWord("true"), !takeWord("false") { _ = try number() }
+        }
+    }
+
     private mutating func enter() throws(CheckpointError) {
         depth += 1
         guard depth <= Self.depthLimit else {

@@ -34,14 +34,14 @@ extension [TensorRecord] {
     }
 }
 
-/// The product of a shape's dimensions, or nil where it does not fit in an `Int`. Zero where any dimension is.
+/// The product of a shape's dimensions, none of which is negative, or nil where the dimensions other than 0 multiply to
+/// more than an `Int` holds: so that whoever multiplies the dimensions of an accepted shape, in any order, is safe.
 func elementCount(_ shape: [Int]) -> Int? {
-    if shape.contains(0) { return 0 }
     var product = 1
-    for dimension in shape {
+    for dimension in shape where dimension != 0 {
         let (next, overflow) = product.multipliedReportingOverflow(by: dimension)
         if overflow { return nil }
         product = next
     }
-    return product
+    return shape.contains(0) ? 0 : product
 }

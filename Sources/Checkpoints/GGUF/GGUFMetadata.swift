@@ -22,6 +22,7 @@ public struct GGUFMetadata: Sendable {
     public let keys: [String]
     let entries: [String: Entry]
 
+    /// True where the file has this key, whatever its value.
     public func has(_ key: String) -> Bool { entries[key] != nil }
 
     /// The type of a value, or nil where there is no such key.
@@ -57,6 +58,7 @@ public struct GGUFMetadata: Sendable {
         }
     }
 
+    /// A truth value.
     public func bool(_ key: String) throws(CheckpointError) -> Bool { try required(key, bool(ifPresent: key)) }
 
     public func bool(ifPresent key: String) throws(CheckpointError) -> Bool? {
@@ -135,6 +137,11 @@ public struct GGUFMetadata: Sendable {
     public func bools(ifPresent key: String) throws(CheckpointError) -> [Bool]? {
         guard let entry = try array(key, wanted: "array of bool", where: { $0 == .bool }) else { return nil }
         return file.bytes[entry.range].map { $0 != 0 }
+    }
+
+    /// An error about the value of `key`, for whoever reads it and finds it wrong.
+    public func failure(_ key: String, _ reason: String) -> CheckpointError {
+        CheckpointError(file: file.path, field: key, reason: reason)
     }
 
     // MARK: Any value

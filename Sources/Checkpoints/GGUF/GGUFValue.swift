@@ -68,6 +68,7 @@ public enum GGUFValue: Sendable, Equatable {
     /// A string value from text.
     public static func string(_ text: String) -> GGUFValue { .string(Array(text.utf8)) }
 
+    /// The type as in the file.
     public var type: GGUFValueType {
         switch self {
         case .uint8: .uint8

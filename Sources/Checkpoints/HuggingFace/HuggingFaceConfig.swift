@@ -37,8 +37,10 @@ public struct HuggingFaceConfig: Sendable {
         keys = present.map(\.key)
     }
 
-    static let byteLimit = 64 << 20
+    /// Far more than any configuration has; the values in memory take some twenty times the bytes of the worst text.
+    static let byteLimit = 16 << 20
 
+    /// True where the object has this key with a value other than `null`.
     public func has(_ key: String) -> Bool { members[key] != nil }
 
     /// True where the value is an object, which ``object(_:)`` would return.
@@ -60,12 +62,14 @@ public struct HuggingFaceConfig: Sendable {
         try convert(key, "a number", \.double)
     }
 
+    /// A truth value.
     public func bool(_ key: String) throws(CheckpointError) -> Bool { try required(key, bool(ifPresent: key)) }
 
     public func bool(ifPresent key: String) throws(CheckpointError) -> Bool? {
         try convert(key, "true or false", \.bool)
     }
 
+    /// A text.
     public func string(_ key: String) throws(CheckpointError) -> String { try required(key, string(ifPresent: key)) }
 
     public func string(ifPresent key: String) throws(CheckpointError) -> String? {

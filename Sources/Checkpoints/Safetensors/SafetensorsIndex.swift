@@ -35,7 +35,7 @@ package struct SafetensorsIndex: Sendable {
         var map: [String: String]?
         try scanner.object { (scanner, key) throws(CheckpointError) in
             guard key == "weight_map" else {
-                _ = try JSONNode(&scanner)
+                try scanner.skipValue()
                 return
             }
             var shards: [String: String] = [:]

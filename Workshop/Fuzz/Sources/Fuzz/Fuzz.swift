@@ -13,7 +13,16 @@ import Glibc
 /// check_samples.py, which reads them with the reference packages. `open` prints the least time that opening a model
 /// took, and that of decoding its vocabulary.
 @main struct Fuzz {
-    static func main() throws {
+    static func main() {
+        do {
+            try perform()
+        } catch {
+            print(error)
+            exit(1)
+        }
+    }
+
+    static func perform() throws {
         let arguments = CommandLine.arguments.dropFirst()
         switch (arguments.first, Array(arguments.dropFirst())) {
         case ("run", let rest) where rest.count >= 3:
@@ -81,6 +90,7 @@ import Glibc
                 if subject.run(kind, number: number) { accepted += 1 }
             }
             print("\(kind): \(numbers.count) inputs, \(accepted) accepted, \(numbers.count - accepted) refused")
+            fflush(nil)
         }
     }
 }
