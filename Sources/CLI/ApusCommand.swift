@@ -4,27 +4,30 @@ internal import Foundation
 @main
 enum Main {
     static func main() async {
+        Console.guardStandardFiles()
+        var name: String?
         do {
             var command = try ApusCommand.parseAsRoot()
+            name = type(of: command).configuration.commandName ?? "\(type(of: command))".lowercased()
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
                 try command.run()
             }
         } catch {
-            leave(after: error)
+            leave(after: error, of: name)
         }
     }
 
     /// Exit codes: 0 done, 1 failed, 2 called wrongly.
-    private static func leave(after error: any Error) -> Never {
+    private static func leave(after error: any Error, of command: String?) -> Never {
         if let code = error as? ExitCode { exit(code.rawValue) }
         switch ApusCommand.exitCode(for: error) {
         case .success:
             Console.write(ApusCommand.fullMessage(for: error) + "\n")
             exit(0)
         case .validationFailure:
-            Console.error("apus: \(usageSentence(error))")
+            Console.error("apus: \(usageSentence(error, of: command))")
             exit(2)
         default:
             Console.error("apus: \(Console.sentence(error))")
@@ -33,12 +36,20 @@ enum Main {
     }
 
     /// What is wrong with the call, and where its help is.
-    private static func usageSentence(_ error: any Error) -> String {
+    ///
+    /// - Parameter command: the subcommand, where the call got as far as naming one that could be read.
+    private static func usageSentence(_ error: any Error, of command: String?) -> String {
         let sentence = ApusCommand.message(for: error).split(separator: "\n").joined(separator: " ")
-        let lines = ApusCommand.fullMessage(for: error).split(separator: "\n")
-        guard let help = lines.last, let start = help.firstIndex(of: "'"), let end = help.lastIndex(of: "'"), start < end
-        else { return sentence }
-        return (sentence.hasSuffix(".") ? sentence : sentence + ".") + " See \(help[start...end])."
+        var help = "'apus --help'"
+        if let command, command != "apus" {
+            help = "'apus \(command) --help'"
+        } else if let line = ApusCommand.fullMessage(for: error).split(separator: "\n").last,
+            let start = line.firstIndex(of: "'"), let end = line.lastIndex(of: "'"), start < end
+        {
+            help = String(line[start...end])
+        }
+        let isEnded = sentence.last.map { ".?!".contains($0) } ?? true
+        return sentence + (isEnded ? "" : ".") + " See \(help)."
     }
 }
 

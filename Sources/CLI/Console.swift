@@ -6,6 +6,14 @@ enum Console {
     static var inputIsTerminal: Bool { isatty(STDIN_FILENO) == 1 }
     static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
+    /// Takes the places of standard files that the caller has closed, so that no file opened later gets their numbers:
+    /// reading or writing them fails instead of meeting another file.
+    static func guardStandardFiles() {
+        for (descriptor, mode) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_RDONLY)] {
+            if fcntl(descriptor, F_GETFD) < 0, errno == EBADF { _ = open("/dev/null", mode) }
+        }
+    }
+
     /// Writes text as it is, at once.
     static func write(_ text: String) { write(Array(text.utf8)) }
 

@@ -25,7 +25,8 @@ public struct Perplexity: Sendable {
     ///   - window: tokens that the model sees at once, 2 or more, at most its context.
     ///   - stride: 1...window.
     ///   - progress: told after each window how many tokens are scored.
-    /// - Throws: ``EvaluationError`` for a text or window that allows no measurement, `EngineError` from the engine.
+    /// - Throws: ``EvaluationError`` for a text or window that allows no measurement or scores that are no numbers,
+    ///   `EngineError` from the engine.
     /// - Complexity: tokens × window / stride passes of a row.
     public static func measure(
         _ model: LanguageModel, tokens: [Int32], window: Int, stride: Int,
@@ -34,6 +35,11 @@ public struct Perplexity: Sendable {
         guard tokens.count >= 2 else { throw EvaluationError.textTooShort(tokens: tokens.count) }
         guard window >= 2, stride >= 1, stride <= window else {
             throw EvaluationError.impossibleWindow(window: window, stride: stride)
+        }
+        let configuration = model.engine.configuration
+        let context = min(configuration.context ?? model.shape.context, model.shape.context)
+        guard min(window, tokens.count) <= context else {
+            throw EvaluationError.windowTooLong(window: window, context: context)
         }
         var windows: [(begin: Int, end: Int, firstScored: Int)] = []
         var begin = 0
@@ -47,7 +53,7 @@ public struct Perplexity: Sendable {
         var surprises: [Double] = []
         surprises.reserveCapacity(tokens.count)
         // A few windows at once keep every core busy; more would only hold memory.
-        let together = max(1, model.engine.configuration.maximumRunning)
+        let together = max(1, configuration.maximumRunning)
         for start in Swift.stride(from: 0, to: windows.count, by: together) {
             let group = windows[start..<min(start + together, windows.count)]
             let streams = try group.map { window in
@@ -58,8 +64,11 @@ public struct Perplexity: Sendable {
             for (window, stream) in zip(group, streams) {
                 for try await event in stream {
                     guard case .prompt(let scored) = event else { continue }
-                    for token in scored[(window.firstScored - window.begin)...] {
-                        surprises.append(-Double(token.logprob ?? 0))
+                    for (place, token) in scored.enumerated().dropFirst(window.firstScored - window.begin) {
+                        guard let logprob = token.logprob, logprob.isFinite else {
+                            throw EvaluationError.notANumber(position: window.begin + place)
+                        }
+                        surprises.append(-Double(logprob))
                     }
                 }
                 progress(surprises.count)
@@ -80,12 +89,22 @@ public struct Perplexity: Sendable {
 public enum EvaluationError: Error, Sendable, Equatable, CustomStringConvertible {
     case textTooShort(tokens: Int)
     case impossibleWindow(window: Int, stride: Int)
+    case windowTooLong(window: Int, context: Int)
+    /// The probability of the token at this position of the text is 0 or not a number.
+    case notANumber(position: Int)
 
     public var description: String {
         switch self {
-        case .textTooShort(let tokens): "the text has \(tokens) tokens; at least two are needed to score one"
+        case .textTooShort(let tokens): 
+            "the text has \(tokens == 1 ? "1 token" : "\(tokens) tokens"); at least two are needed to score one"
         case .impossibleWindow(let window, let stride):
-            "a window of \(window) tokens with a stride of \(stride) is impossible; take 2 or more and a stride of at most the window"
+            "a window of \(window) tokens with a stride of \(stride) is impossible; take 2 or more and a stride from 1 to "
+                + "the window"
+        case .windowTooLong(let window, let context):
+            "a window of \(window) tokens does not fit a context of \(context); take a shorter one"
+        case .notANumber(let position):
+            "the model gives the token at position \(position) no finite log-probability; check the model file and its "
+                + "number format"
         }
     }
 }

@@ -35,11 +35,15 @@ public enum Catalog {
             if let found = architectures.first(where: { $0.name == name }) { return found }
             throw unknown(name, field: "general.architecture", checkpoint)
         }
-        let classes = try checkpoint.config?.strings(ifPresent: "architectures") ?? []
+        guard let config = checkpoint.config else {
+            throw CheckpointError(
+                file: checkpoint.path, reason: "there is no config.json beside the weights; copy the model's own there")
+        }
+        let classes = try config.strings(ifPresent: "architectures") ?? []
         for name in classes {
             if let found = architectures.first(where: { $0.huggingFace.contains(name) }) { return found }
         }
-        let modelType = try checkpoint.config?.string(ifPresent: "model_type")
+        let modelType = try config.string(ifPresent: "model_type")
         let name = classes.first ?? modelType ?? "(none stated)"
         throw unknown(name, field: "architectures", checkpoint)
     }

@@ -144,6 +144,7 @@ public final class Scratch {
             3 * shape.width + 2 * shape.heads * shape.headWidth + keys + 2 * shape.feedForward
             + 2 * shape.rotations.reduce(0, +)
         return 4 * (maximumRows * row + maximumOutputs * (shape.width + shape.vocabulary))
+            + Ops.bytes(maximumRows: max(maximumRows, maximumOutputs), maximumInputs: shape.maximumInputs)
     }
 }
 

@@ -37,6 +37,12 @@ public final class Ops {
         sums = .allocate(capacity: maximumRows * (maximumInputs / 16 + 2))
     }
 
+    /// Bytes that one takes, for planning memory before it is made.
+    public static func bytes(maximumRows: Int, maximumInputs: Int) -> Int {
+        maximumRows
+            * (roundedUp(maximumInputs, to: 64) + 64 + 4 * (maximumInputs / 32 + 1) + 4 * (maximumInputs / 16 + 2))
+    }
+
     deinit {
         codes.deallocate()
         scales.deallocate()

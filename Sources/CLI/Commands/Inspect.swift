@@ -8,12 +8,16 @@ internal import Tensors
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Tells what a model is and what memory it will need, without loading it.")
+        abstract: "Tells what a model is and what memory it will need, without loading it.",
+        discussion: """
+            Tensors that differ only by the number of their layer stand on one line, with * for the number. Memory is what
+            `apus run` needs at this context: the weights are mapped from the file, the rest is allocated.
+            """)
 
     @Argument(help: "A GGUF file, a folder or a built-in model.") var model: String
-    @Option(help: ArgumentHelp("The context to plan memory for; by default the model's own.", valueName: "n")) var context: Int?
+    @Option(parsing: .unconditional, help: ArgumentHelp("The context to plan memory for; by default the model's own.", valueName: "n")) var context: Int?
     @Option(help: ArgumentHelp("How keys and values would be kept: f32, f16 or bf16.", valueName: "type")) var cacheType: CacheTypeArgument = .f32
-    @Flag(help: "List every tensor with its type, shape and bits per weight.") var tensors = false
+    @Flag(help: "List every tensor on a line of its own.") var tensors = false
     @Flag(help: "Print one JSON object.") var json = false
 
     func validate() throws {
@@ -23,10 +27,13 @@ struct Inspect: ParsableCommand {
     func run() throws {
         let files = try ModelFiles(model)
         let checkpoint = files.checkpoint
-        let network = try Catalog.load(checkpoint)
+        let network = try files.network()
         let shape = network.shape
         let tokenizer = try files.tokenizer()
         let template = try files.template(tokenizer)
+        if let context, context > shape.context {
+            Console.note("the model was made for \(shape.context) tokens; --context \(context) is taken as \(shape.context)")
+        }
         let positions = min(context ?? shape.context, shape.context)
         let configuration = EngineConfiguration()
         let pages = (positions + configuration.pageSize - 1) / configuration.pageSize
@@ -48,12 +55,12 @@ struct Inspect: ParsableCommand {
                 scratch: scratch, total: shape.weightBytes + cache + scratch),
             types: [:], tensors: [])
         for name in checkpoint.tensorNames {
-            guard let tensor = try checkpoint.tensor(named: name) else { continue }
+            guard let tensor = checkpoint.rawTensor(named: name) else { continue }
             let count = tensor.shape.reduce(1, *)
-            report.types[tensor.type.name, default: 0] += count
-            report.tensors!.append(
+            report.types[tensor.dtypeName, default: 0] += count
+            report.tensors.append(
                 Report.Tensor(
-                    name: name, type: tensor.type.name, shape: tensor.shape,
+                    name: name, type: tensor.dtypeName, shape: tensor.shape,
                     bits_per_weight: Double(tensor.bytes.count) * 8 / Double(max(count, 1))))
         }
         if json {
@@ -80,10 +87,39 @@ struct Inspect: ParsableCommand {
         line("context", "\(report.context) tokens")
         let memory = report.memory
         line("memory", "\(Console.bytes(memory.total)) at \(memory.context) tokens: weights \(Console.bytes(memory.weights)) (mapped), cache \(Console.bytes(memory.cache)) (\(memory.cache_type)), scratch \(Console.bytes(memory.scratch))")
-        guard tensors else { return }
-        for tensor in report.tensors ?? [] {
-            let shape = tensor.shape.map(String.init).joined(separator: " × ")
-            Console.write(String(format: "%@  %@  %@  %.2f bits\n", tensor.name, tensor.type, shape, tensor.bits_per_weight))
+        table(tensors ? report.tensors.map { ($0, 1) } : merged(report.tensors))
+    }
+
+    /// Tensors of a kind in all layers as one, with their number.
+    private func merged(_ tensors: [Report.Tensor]) -> [(tensor: Report.Tensor, count: Int)] {
+        var rows: [(tensor: Report.Tensor, count: Int)] = []
+        var places: [Report.Tensor: Int] = [:]
+        for var tensor in tensors {
+            let parts = tensor.name.split(separator: ".", omittingEmptySubsequences: false)
+            tensor.name = parts.map { Int($0) == nil ? String($0) : "*" }.joined(separator: ".")
+            if let place = places[tensor] {
+                rows[place].count += 1
+            } else {
+                places[tensor] = rows.count
+                rows.append((tensor, 1))
+            }
+        }
+        return rows
+    }
+
+    private func table(_ rows: [(tensor: Report.Tensor, count: Int)]) {
+        let cells = rows.map { row in
+            [
+                row.tensor.name, row.count == 1 ? "" : "× \(row.count)", row.tensor.type,
+                row.tensor.shape.map(String.init).joined(separator: " × "),
+                String(format: "%.2f bits a weight", row.tensor.bits_per_weight),
+            ]
+        }
+        let widths = (0..<4).map { column in cells.map { $0[column].count }.max() ?? 0 }
+        Console.write("\n")
+        for row in cells {
+            let padded = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
+            Console.write((padded + [row[4]]).joined(separator: "  ") + "\n")
         }
     }
 
@@ -107,7 +143,7 @@ struct Inspect: ParsableCommand {
             var scratch: Int
             var total: Int
         }
-        struct Tensor: Encodable {
+        struct Tensor: Encodable, Hashable {
             var name: String
             var type: String
             var shape: [Int]
@@ -135,6 +171,6 @@ struct Inspect: ParsableCommand {
         var memory: Memory
         /// Weights by type.
         var types: [String: Int]
-        var tensors: [Tensor]?
+        var tensors: [Tensor]
     }
 }

@@ -43,15 +43,17 @@ struct Tokenize: ParsableCommand {
     }
 
     private func ids(in input: [UInt8], limit: Int) throws -> [Int32] {
-        let text = String(decoding: input, as: UTF8.self)
-        var listing = Substring(text)
-        if let value = try? JSONValue(parsing: input) {
-            let array = value.arrayValue ?? value["ids"]?.arrayValue
-            if let array {
-                listing = Substring(array.map { $0.intValue.map(String.init) ?? "?" }.joined(separator: " "))
+        let words: [String]
+        let value = try? JSONValue(parsing: input)
+        if let array = value?.arrayValue ?? value?["ids"]?.arrayValue {
+            words = array.map { entry in
+                entry.intValue.map(String.init) ?? entry.doubleValue.map { "\($0)" } ?? entry.stringValue ?? "an entry"
             }
+        } else {
+            words = String(decoding: input, as: UTF8.self)
+                .split(whereSeparator: { $0 == "," || $0.isWhitespace }).map(String.init)
         }
-        return try listing.split(whereSeparator: { $0 == "," || $0.isWhitespace }).map { word in
+        return try words.map { word in
             guard let id = Int32(word) else {
                 throw InputError(file: "standard input", reason: "'\(word)' is not a token id; give whole numbers")
             }
