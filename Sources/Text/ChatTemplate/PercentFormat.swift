@@ -204,9 +204,8 @@ private struct PercentFormatter {
             layout.fill = "0"
             layout.alignment = UInt8(ascii: "=")
             if let first = text.bytes.first, "+- ".utf8.contains(first) { sign = 1 }
-            if text.bytes.count > sign + 1, text.bytes[sign] == UInt8(ascii: "0"), "xXo".utf8.contains(text.bytes[sign + 1]) {
-                sign += 2
-            }
+            let digits = text.bytes.dropFirst(sign)
+            if digits.count > 1, digits.first == UInt8(ascii: "0"), "xXo".utf8.contains(digits[sign + 1]) { sign += 2 }
         }
         let laid = try layout.apply(text, sign: sign, machine)
         try machine.charge(laid.bytes.count)
