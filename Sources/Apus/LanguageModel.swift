@@ -33,13 +33,13 @@ public final class LanguageModel: Sendable {
     /// - Parameters:
     ///   - name: a GGUF file, a Hugging Face folder, or a built-in model such as `builtin:stories`.
     ///   - configuration: how the engine uses the machine.
-    /// - Throws: ``CheckpointError``, `TokenizerError`, `TemplateError` or ``EngineError``, each one sentence long.
+    /// - Throws: ``CheckpointError``, `TemplateError` or ``EngineError``, each one sentence long.
     /// - Complexity: weights are mapped, not read; the tokenizer's vocabulary is read.
     public static func load(
         _ name: String, configuration: EngineConfiguration = EngineConfiguration()
     ) throws -> LanguageModel {
         let files = try ModelFiles(name)
-        let network = try Catalog.load(files.checkpoint)
+        let network = try files.network()
         return try LanguageModel(
             name: name, files: files, engine: try Engine(model: network, configuration: configuration))
     }
@@ -81,7 +81,7 @@ public final class LanguageModel: Sendable {
     public func generate(
         _ text: String, options: GenerationOptions = GenerationOptions()
     ) throws -> AsyncThrowingStream<TextEvent, any Error> {
-        try generate(tokens: tokens(of: text), options: options)
+        try generate(tokens: tokens(of: text), options: options, continuesText: true)
     }
 
     /// Answers the last message of a conversation.
@@ -93,16 +93,18 @@ public final class LanguageModel: Sendable {
 
     /// Continues tokens.
     ///
+    /// - Parameter continuesText: whether the answer's text goes on from the prompt's, so that both in a row are the
+    ///   whole text; else it is a text of its own, which for some tokenizers drops a space at its beginning.
     /// - Throws: ``EngineError`` where the request is refused; later errors end the stream.
     public func generate(
-        tokens: [Int32], options: GenerationOptions = GenerationOptions()
+        tokens: [Int32], options: GenerationOptions = GenerationOptions(), continuesText: Bool = false
     ) throws -> AsyncThrowingStream<TextEvent, any Error> {
+        var assembler = TextAssembler(tokenizer, stop: options.stop, after: continuesText ? tokens : [])
         let request = GenerationRequest(
             prompt: tokens, sampling: options.sampling, maximumTokens: options.maximumTokens, seed: options.seed,
             sampleIndex: options.sampleIndex,
-            stop: options.stop.isEmpty ? nil : StopStrings(options.stop, tokenizer))
+            stop: options.stop.isEmpty ? nil : StopStrings(assembler))
         let events = try engine.submit(request, endOfGeneration: endOfGeneration)
-        var assembler = TextAssembler(tokenizer, stop: options.stop)
         let (stream, continuation) = AsyncThrowingStream<TextEvent, any Error>.makeStream()
         let task = Task {
             do {

@@ -1,4 +1,5 @@
 public import Checkpoints
+public import Models
 public import Text
 
 /// The files of a model: weights, and beside or inside them tokenizer, template and recommendations.
@@ -10,18 +11,35 @@ public struct ModelFiles: Sendable {
         checkpoint = try Checkpoint.open(try BuiltInModels.path(of: name) ?? name)
     }
 
-    public func tokenizer() throws -> Tokenizer {
-        if let metadata = checkpoint.gguf { return try Tokenizer(gguf: try GGUFVocabulary(metadata, file: checkpoint.name)) }
-        let config = try checkpoint.folderFile(named: "tokenizer_config.json")
-        if let json = try checkpoint.folderFile(named: "tokenizer.json") {
-            return try Tokenizer(json: json, config: config)
+    /// The network that the weights make. Weights are mapped, not read.
+    ///
+    /// - Throws: ``CheckpointError`` where the architecture is unknown or a tensor is missing or has the wrong shape.
+    public func network() throws(CheckpointError) -> any Model {
+        guard !checkpoint.tensorNames.isEmpty else {
+            throw CheckpointError(
+                file: checkpoint.path,
+                reason: "the file has no weights, only \(checkpoint.gguf == nil ? "a header" : "a vocabulary"); "
+                    + "it can tokenize, and nothing else: use a whole model")
         }
-        if let model = try checkpoint.folderFile(named: "tokenizer.model") {
-            return try Tokenizer(sentencePiece: model, config: config)
+        return try Catalog.load(checkpoint)
+    }
+
+    /// The tokenizer inside or beside the weights.
+    ///
+    /// - Throws: ``CheckpointError`` where there is none, or its description is damaged or of an unknown kind.
+    public func tokenizer() throws(CheckpointError) -> Tokenizer {
+        if let metadata = checkpoint.gguf {
+            let vocabulary = try GGUFVocabulary(metadata, file: checkpoint.path)
+            do throws(TokenizerError) { return try Tokenizer(gguf: vocabulary) } catch {
+                throw CheckpointError(file: checkpoint.path, field: error.part, reason: error.reason)
+            }
         }
-        throw CheckpointError(
-            file: checkpoint.name, field: "tokenizer",
-            reason: "there is neither tokenizer.json nor tokenizer.model beside the weights")
+        return try TokenizerFiles(
+            json: try checkpoint.folderFile(named: "tokenizer.json"),
+            sentencePiece: try checkpoint.folderFile(named: "tokenizer.model"),
+            config: try checkpoint.folderFile(named: "tokenizer_config.json"),
+            modelType: try checkpoint.config?.string(ifPresent: "model_type")
+        ).tokenizer(of: checkpoint.path)
     }
 
     /// The source of the chat template, where there is one.

@@ -46,8 +46,10 @@ struct TextAssembler {
     private var detokenizer: StreamingDetokenizer
     private var matcher: StopMatcher
 
-    init(_ tokenizer: Tokenizer, stop: [String]) {
+    /// - Parameter known: tokens before the answer whose text the answer continues; stop texts in it do not count.
+    init(_ tokenizer: Tokenizer, stop: [String], after known: [Int32] = []) {
         detokenizer = StreamingDetokenizer(tokenizer)
+        detokenizer.skip(known)
         matcher = StopMatcher(stop)
     }
 
@@ -65,9 +67,7 @@ struct TextAssembler {
 final class StopStrings: StopCondition, Sendable {
     private let assembler: Mutex<TextAssembler>
 
-    init(_ stops: [String], _ tokenizer: Tokenizer) {
-        assembler = Mutex(TextAssembler(tokenizer, stop: stops))
-    }
+    init(_ assembler: TextAssembler) { self.assembler = Mutex(assembler) }
 
     func shouldStop(after token: Int32) -> Bool {
         assembler.withLock { assembler in

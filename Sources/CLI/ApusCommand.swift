@@ -21,15 +21,24 @@ enum Main {
         if let code = error as? ExitCode { exit(code.rawValue) }
         switch ApusCommand.exitCode(for: error) {
         case .success:
-            print(ApusCommand.fullMessage(for: error))
+            Console.write(ApusCommand.fullMessage(for: error) + "\n")
             exit(0)
         case .validationFailure:
-            Console.error(ApusCommand.fullMessage(for: error))
+            Console.error("apus: \(usageSentence(error))")
             exit(2)
         default:
             Console.error("apus: \(Console.sentence(error))")
             exit(1)
         }
+    }
+
+    /// What is wrong with the call, and where its help is.
+    private static func usageSentence(_ error: any Error) -> String {
+        let sentence = ApusCommand.message(for: error).split(separator: "\n").joined(separator: " ")
+        let lines = ApusCommand.fullMessage(for: error).split(separator: "\n")
+        guard let help = lines.last, let start = help.firstIndex(of: "'"), let end = help.lastIndex(of: "'"), start < end
+        else { return sentence }
+        return (sentence.hasSuffix(".") ? sentence : sentence + ".") + " See \(help[start...end])."
     }
 }
 

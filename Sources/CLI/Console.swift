@@ -26,17 +26,31 @@ enum Console {
         }
     }
 
-    static func error(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+    /// Writes a line to standard error; where that is closed there is nowhere left to tell of it.
+    static func error(_ line: String) { writeToError(line + "\n") }
+
+    private static func writeToError(_ text: String) {
+        let bytes = Array(text.utf8)
+        var sent = 0
+        bytes.withUnsafeBytes { buffer in
+            while sent < buffer.count {
+                let count = Foundation.write(STDERR_FILENO, buffer.baseAddress! + sent, buffer.count - sent)
+                if count < 0 && errno == EINTR { continue }
+                guard count > 0 else { return }
+                sent += count
+            }
+        }
+    }
 
     /// A line that replaces itself, on a terminal only.
     static func progress(_ line: String) {
         guard errorIsTerminal else { return }
-        FileHandle.standardError.write(Data("\r\u{1B}[K\(line)".utf8))
+        writeToError("\r\u{1B}[K\(line)")
     }
 
     static func endProgress() {
         guard errorIsTerminal else { return }
-        FileHandle.standardError.write(Data("\r\u{1B}[K".utf8))
+        writeToError("\r\u{1B}[K")
     }
 
     /// An error as one sentence.
@@ -44,8 +58,53 @@ enum Console {
         String(describing: error).replacingOccurrences(of: "\n", with: " ")
     }
 
+    /// Something that the user should know and that stops nothing.
+    static func note(_ sentence: String) { error("apus: note: \(sentence)") }
+
     /// All of standard input.
-    static func readInput() -> [UInt8] { [UInt8](FileHandle.standardInput.readDataToEndOfFile()) }
+    static func readInput() throws -> [UInt8] { try read(STDIN_FILENO, name: "standard input") }
+
+    /// All of a file, which may be a pipe; `-` is standard input.
+    static func read(_ file: String) throws -> [UInt8] {
+        if file == "-" { return try readInput() }
+        let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw unreadable(file) }
+        defer { close(descriptor) }
+        return try read(descriptor, name: file)
+    }
+
+    private static func read(_ descriptor: Int32, name: String) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = Foundation.read(descriptor, &part, part.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw unreadable(name) }
+            if count == 0 { return bytes }
+            bytes += part[..<count]
+        }
+    }
+
+    private static func unreadable(_ name: String) -> InputError {
+        let reason =
+            switch errno {
+            case ENOENT: "there is no file of this name; check the path"
+            case EISDIR: "this is a folder; name a file inside it"
+            case EACCES: "permission denied; allow this user to read it"
+            case EBADF: "it is closed; pipe something in"
+            default: "it cannot be read: \(String(cString: strerror(errno)))"
+            }
+        return InputError(file: name, reason: reason)
+    }
+
+    /// Bytes as text.
+    static func text(_ bytes: [UInt8], of name: String) throws -> String {
+        if let text = String(validating: bytes, as: UTF8.self) { return text }
+        // Where the text that the well-formed part makes differs from the bytes, it went wrong.
+        let repaired = Array(String(decoding: bytes, as: UTF8.self).utf8)
+        let place = zip(bytes, repaired).prefix { $0 == $1 }.count
+        throw InputError(file: name, reason: "the text is not valid UTF-8 at byte \(place); convert it first (iconv -t UTF-8)")
+    }
 
     /// Any value as one line or an indented object of JSON, keys sorted.
     static func json(_ value: some Encodable, pretty: Bool = false) throws -> String {
@@ -85,4 +144,11 @@ final class InterruptHandler {
         source.cancel()
         signal(SIGINT, SIG_DFL)
     }
+}
+
+/// A file, or standard input, that a command cannot use.
+struct InputError: Error, CustomStringConvertible {
+    let file: String
+    let reason: String
+    var description: String { "\(file): \(reason)" }
 }

@@ -18,15 +18,23 @@ struct Perplexity: AsyncParsableCommand {
     @OptionGroup(title: "Machine") var engine: EngineOptions
     @Flag(help: "Print one JSON object: perplexity, tokens (scored), bytes, stderr, window, stride.") var json = false
 
-    func run() async throws {
-        let data = file == "-" ? Data(Console.readInput()) : FileManager.default.contents(atPath: file)
-        guard let data else { throw InputError(file: file, reason: "the file cannot be read; check the path") }
-        guard let text = String(validatingUTF8Bytes: [UInt8](data)) else {
-            throw InputError(file: file, reason: "the text is not valid UTF-8; convert it first")
+    func validate() throws {
+        if let stride, stride < 1 { throw ValidationError("--stride is \(stride); it must be at least 1.") }
+        if let context = engine.context, context < 2 {
+            throw ValidationError("--context is \(context); a window needs at least 2 tokens.")
         }
+    }
+
+    func run() async throws {
+        let data = try Console.read(file)
+        let text = try Console.text(data, of: file == "-" ? "standard input" : file)
         let language = try LanguageModel.load(model, configuration: try engine.configuration(sequences: 4))
+        engine.noteContext(language.shape)
         let window = min(engine.context ?? 1024, language.shape.context)
         let step = stride ?? min(512, window)
+        guard step <= window else {
+            throw ValidationError("--stride is \(step); it must be at most the window of \(window) tokens.")
+        }
         let tokens = language.tokens(of: text)
         let meter = ProgressMeter(total: max(tokens.count - 1, 1), unit: "tokens")
         let result = try await Evaluation.Perplexity.measure(language, tokens: tokens, window: window, stride: step) {
@@ -56,11 +64,4 @@ struct Perplexity: AsyncParsableCommand {
         var tokens: Int
         var window: Int
     }
-}
-
-/// A file that a command cannot use.
-struct InputError: Error, CustomStringConvertible {
-    let file: String
-    let reason: String
-    var description: String { "\(file): \(reason)" }
 }

@@ -13,7 +13,8 @@ struct Run: AsyncParsableCommand {
             apus run model.gguf --chat "What is a page table?"
 
             A single argument is a model if it is an existing path or begins with builtin:, else the prompt.
-            Without a prompt, standard input is the prompt.
+            Without a prompt, standard input is the prompt, less a newline at its end. A prompt that begins with a dash
+            goes after --. The prompt is printed before its continuation, except with --chat or --json.
             """)
 
     @Argument(help: ArgumentHelp("A model, a prompt, or both in this order.", valueName: "model> <prompt"))
@@ -22,7 +23,7 @@ struct Run: AsyncParsableCommand {
     @OptionGroup(title: "Machine") var engine: EngineOptions
     @Flag(help: "Give the prompt to the model's chat template as one user turn.") var chat = false
     @Option(help: ArgumentHelp("With --chat: a system turn before it.", valueName: "text")) var system: String?
-    @Flag(help: "Print one JSON object: text, prompt_ids, ids, logprobs, finish_reason, seed, timings.") var json = false
+    @Flag(help: "Print one JSON object: text, prompt_ids, ids, logprobs (natural, of the model's own distribution), finish_reason (stop or length), seed, timings.") var json = false
 
     func validate() throws {
         if words.count > 2 {
@@ -45,11 +46,8 @@ struct Run: AsyncParsableCommand {
             guard !Console.inputIsTerminal else {
                 throw ValidationError("There is no prompt; give one in quotes, or pipe a text in.")
             }
-            let input = Console.readInput()
-            guard let text = String(validatingUTF8Bytes: input) else {
-                throw ValidationError("Standard input is not valid UTF-8; convert it first.")
-            }
-            prompt = text.hasSuffix("\n") ? String(text.dropLast()) : text
+            let text = try Console.text(try Console.readInput(), of: "standard input")
+            prompt = text.utf8.last == UInt8(ascii: "\n") ? String(text.unicodeScalars.dropLast()) : text
         }
         return (model ?? BuiltInModels.standard, prompt!)
     }
@@ -59,11 +57,12 @@ struct Run: AsyncParsableCommand {
         let started = ContinuousClock.now
         let model = try LanguageModel.load(name, configuration: engine.configuration())
         let loaded = ContinuousClock.now
+        engine.noteContext(model.shape)
         var options = try sampling.options(for: model)
         if json { options.sampling.logprobs = 0 }
         let tokens = try chat ? model.tokens(of: messages(prompt)) : model.tokens(of: prompt)
+        let stream = try model.generate(tokens: tokens, options: options, continuesText: !chat)
         if !chat && !json { Console.write(prompt) }
-        let stream = try model.generate(tokens: tokens, options: options)
         let (seed, prints) = (options.seed, !json)
         let task = Task { try await Self.collect(stream, tokens, seed, prints: prints) }
         let interrupted = Interrupt()
@@ -144,11 +143,4 @@ final class Interrupt: @unchecked Sendable {
 
     func set() { lock.withLock { value = true } }
     var isSet: Bool { lock.withLock { value } }
-}
-
-extension String {
-    /// The text of valid UTF-8, nil for any other bytes.
-    init?(validatingUTF8Bytes bytes: [UInt8]) {
-        self.init(validating: bytes, as: UTF8.self)
-    }
 }

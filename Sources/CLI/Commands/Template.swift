@@ -1,6 +1,5 @@
 internal import Apus
 internal import ArgumentParser
-internal import Checkpoints
 internal import Foundation
 internal import Text
 
@@ -26,8 +25,8 @@ struct Template: ParsableCommand {
         var bos = bosToken
         var eos = eosToken
         let text: String
-        if source.hasSuffix(".jinja") || source.hasSuffix(".j2") || source.hasSuffix(".txt") {
-            text = String(decoding: try read(source), as: UTF8.self)
+        if let template = try templateFile() {
+            text = template
         } else {
             let files = try ModelFiles(source)
             let tokenizer = try files.tokenizer()
@@ -38,13 +37,13 @@ struct Template: ParsableCommand {
         }
         let conversation = try parse(messages)
         guard let turns = conversation.arrayValue ?? conversation["messages"]?.arrayValue else {
-            throw CheckpointError(
+            throw InputError(
                 file: messages, reason: "this is neither an array of messages nor an object with \"messages\"")
         }
         var definitions = conversation["tools"]?.arrayValue
         if let tools {
             guard let listed = try parse(tools).arrayValue else {
-                throw CheckpointError(file: tools, reason: "this is not an array of tool definitions")
+                throw InputError(file: tools, reason: "this is not an array of tool definitions")
             }
             definitions = listed
         }
@@ -53,17 +52,25 @@ struct Template: ParsableCommand {
         Console.write(rendered)
     }
 
-    private func read(_ file: String) throws -> [UInt8] {
-        guard let data = FileManager.default.contents(atPath: file) else {
-            throw CheckpointError(file: file, reason: "the file cannot be read; check the path and its permissions")
+    /// The source as a template; nil where it is a model. Text that is no model's file is a template under any name.
+    private func templateFile() throws -> String? {
+        let lowercased = source.lowercased()
+        let models = [".gguf", ".safetensors", ".safetensors.index.json"]
+        if source.hasPrefix(BuiltInModels.scheme) || models.contains(where: lowercased.hasSuffix) { return nil }
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: source, isDirectory: &isFolder) else {
+            throw InputError(file: source, reason: "there is no file or folder of this name; give a model or a template file")
         }
-        return [UInt8](data)
+        if isFolder.boolValue { return nil }
+        let bytes = try Console.read(source)
+        if bytes.starts(with: Array("GGUF".utf8)) { return nil }
+        return try Console.text(bytes, of: source)
     }
 
     private func parse(_ file: String) throws -> JSONValue {
-        let bytes = try read(file)
+        let bytes = try Console.read(file)
         do throws(JSONError) { return try JSONValue(parsing: bytes) } catch {
-            throw CheckpointError(file: file, reason: error.description)
+            throw InputError(file: file, reason: error.description)
         }
     }
 }

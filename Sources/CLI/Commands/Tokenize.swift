@@ -23,8 +23,8 @@ struct Tokenize: ParsableCommand {
     @Flag(help: "Add what the tokenizer's own post-processing adds, such as a beginning-of-text token.") var bos = false
 
     func run() throws {
-        let tokenizer = try openTokenizer(model)
-        let input = Console.readInput()
+        let tokenizer = try TokenizerFiles.open(model)
+        let input = try Console.readInput()
         if decode {
             let text = tokenizer.decode(try ids(in: input, limit: tokenizer.vocabularySize), skipSpecial: false)
             if json {
@@ -53,60 +53,13 @@ struct Tokenize: ParsableCommand {
         }
         return try listing.split(whereSeparator: { $0 == "," || $0.isWhitespace }).map { word in
             guard let id = Int32(word) else {
-                throw ValidationError("'\(word)' is not a token id; give whole numbers.")
+                throw InputError(file: "standard input", reason: "'\(word)' is not a token id; give whole numbers")
             }
             guard id >= 0, Int(id) < limit else {
-                throw ValidationError("token id \(id) is not in 0..<\(limit), the vocabulary of \(model).")
+                throw InputError(
+                    file: "standard input", reason: "token id \(id) is not in 0..<\(limit), the vocabulary of \(model)")
             }
             return id
         }
-    }
-}
-
-/// A tokenizer from whatever holds one: a model, a bare tokenizer file, a vocabulary-only GGUF.
-func openTokenizer(_ path: String) throws -> Tokenizer {
-    let builtIn = try BuiltInModels.path(of: path)
-    var isFolder: ObjCBool = false
-    guard builtIn != nil || FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-        throw CheckpointError(
-            file: path, reason: "there is no such file; give a model, a tokenizer.json or a vocabulary-only GGUF")
-    }
-    if builtIn == nil, isFolder.boolValue { return try TokenizerFolder(path).tokenizer() }
-    if path.hasSuffix(".json") || path.hasSuffix(".model") || path.hasSuffix(".tiktoken") {
-        return try TokenizerFolder.tokenizer(file: path)
-    }
-    return try ModelFiles(path).tokenizer()
-}
-
-/// Tokenizer files of a folder that need no weights beside them.
-private struct TokenizerFolder {
-    let path: String
-
-    init(_ path: String) { self.path = path }
-
-    func tokenizer() throws -> Tokenizer {
-        for name in ["tokenizer.json", "tokenizer.model"] {
-            let file = path + "/" + name
-            if FileManager.default.fileExists(atPath: file) { return try Self.tokenizer(file: file) }
-        }
-        throw CheckpointError(file: path, reason: "the folder has neither tokenizer.json nor tokenizer.model")
-    }
-
-    static func tokenizer(file: String) throws -> Tokenizer {
-        let bytes = try read(file)
-        let config = try? read((file as NSString).deletingLastPathComponent + "/tokenizer_config.json")
-        if file.hasSuffix(".json") { return try Tokenizer(json: bytes, config: config) }
-        if file.hasSuffix(".tiktoken") {
-            throw CheckpointError(
-                file: file, reason: "a rank file alone does not say how text is split; use the model's tokenizer.json")
-        }
-        return try Tokenizer(sentencePiece: bytes, config: config)
-    }
-
-    private static func read(_ file: String) throws -> [UInt8] {
-        guard let data = FileManager.default.contents(atPath: file) else {
-            throw CheckpointError(file: file, reason: "the file cannot be read; check its permissions")
-        }
-        return [UInt8](data)
     }
 }

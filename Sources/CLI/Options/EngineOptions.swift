@@ -1,6 +1,7 @@
 internal import Apus
 internal import ArgumentParser
 internal import Inference
+internal import Models
 internal import Tensors
 
 /// `--cache-type`.
@@ -18,13 +19,13 @@ enum CacheTypeArgument: String, ExpressibleByArgument, CaseIterable {
 
 /// How the machine is used. None of this changes a token, except the cache type.
 struct EngineOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Threads of the forward pass; by default one for each core.", valueName: "k"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("Threads of the forward pass; by default one for each core.", valueName: "k"))
     var threads: Int?
 
     @Option(help: ArgumentHelp("Kernels: portable, avx2 or avx512; by default the fastest this machine has.", valueName: "name"))
     var kernels: String?
 
-    @Option(help: ArgumentHelp("The most tokens a conversation may hold; by default the model's own context.", valueName: "n"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("The most tokens a conversation may hold; by default the model's own context.", valueName: "n"))
     var context: Int?
 
     @Option(help: ArgumentHelp("How keys and values are kept: f32, f16 or bf16. Part of the answer's definition.", valueName: "type"))
@@ -36,6 +37,12 @@ struct EngineOptions: ParsableArguments {
         }
         if let context, context < 1 { throw ValidationError("--context is \(context); it must be at least 1.") }
         do { _ = try KernelTable.named(kernels) } catch { throw ValidationError("\(error).") }
+    }
+
+    /// Tells where the model's own context is less than was asked for.
+    func noteContext(_ shape: ModelShape) {
+        guard let context, context > shape.context else { return }
+        Console.note("the model was made for \(shape.context) tokens; --context \(context) is taken as \(shape.context)")
     }
 
     /// - Parameter sequences: the most requests at once.

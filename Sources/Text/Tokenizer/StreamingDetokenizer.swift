@@ -67,6 +67,8 @@ public struct StreamingDetokenizer: Sendable {
     private var isAtStart = true
     private var held: [UInt8] = []
     private var ids: [Int32] = []
+    // Of `ids`, those whose text is not given out.
+    private var skippedCount = 0
 
     /// - Parameter skipSpecial: whether special tokens are left out.
     public init(_ tokenizer: Tokenizer, skipSpecial: Bool = true) {
@@ -111,10 +113,21 @@ public struct StreamingDetokenizer: Sendable {
         return String(decoding: held[..<complete], as: UTF8.self)
     }
 
+    /// Takes ids whose text is known already, such as a prompt's: what comes after continues their text, so a space
+    /// between the two is kept. Before any ``push(_:)``. O(ids).
+    public mutating func skip(_ known: [Int32]) {
+        for id in known { _ = push(id) }
+        skippedCount = ids.count
+    }
+
     /// The text that is left, an unfinished character as U+FFFD. The detokenizer then begins anew.
     public mutating func finish() -> String {
         defer { self = StreamingDetokenizer(tokenizer, skipSpecial: skipSpecial) }
-        if !isStreaming { return tokenizer.decodeText(ids, skipSpecial: skipSpecial) }
+        guard isStreaming else {
+            let whole = Array(tokenizer.decodeText(ids, skipSpecial: skipSpecial).utf8)
+            let known = Array(tokenizer.decodeText(Array(ids[..<skippedCount]), skipSpecial: skipSpecial).utf8)
+            return String(decoding: whole.dropFirst(zip(whole, known).prefix { $0 == $1 }.count), as: UTF8.self)
+        }
         return String(decoding: held, as: UTF8.self)
     }
 

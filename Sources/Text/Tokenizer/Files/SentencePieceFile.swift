@@ -4,9 +4,13 @@ extension Tokenizer {
     /// - Parameters:
     ///   - sentencePiece: the bytes of the model, a protocol buffer.
     ///   - config: the bytes of `tokenizer_config.json`. Its `add_bos_token` and `add_eos_token` say what
-    ///     `encode(addSpecialTokens: true)` adds; without them nothing is added, as by the model alone.
+    ///     `encode(addSpecialTokens: true)` adds.
+    ///   - addsBOSByDefault: whether the beginning token is added where the configuration does not say. The model
+    ///     alone adds nothing; families of tokenizers built on it, such as Llama's, do.
     /// - Throws: ``TokenizerError`` that names what is damaged or of a kind that is not known.
-    public convenience init(sentencePiece bytes: [UInt8], config: [UInt8]?) throws(TokenizerError) {
+    public convenience init(
+        sentencePiece bytes: [UInt8], config: [UInt8]?, addsBOSByDefault: Bool = false
+    ) throws(TokenizerError) {
         let file = try SentencePieceFile(bytes)
         var pipeline = try file.vocabulary.pipeline()
         func inRange(_ id: Int) -> Int32? { id >= 0 && id < file.vocabulary.pieces.count ? Int32(id) : nil }
@@ -15,11 +19,14 @@ extension Tokenizer {
         pipeline.roles.padding = inRange(file.padID)
         if let unknown = pipeline.roles.unknown { pipeline.spelledAs[unknown] = file.unknownSurface }
         try pipeline.applyConfig(config)
+        var (addsBOS, addsEOS) = (addsBOSByDefault, false)
         if let config {
             let fields = JSONFields(try parseJSON(config, "tokenizer_config.json"), "tokenizer_config.json")
-            if try fields.bool("add_bos_token", default: false), let id = pipeline.roles.bos { pipeline.prefixIDs = [id] }
-            if try fields.bool("add_eos_token", default: false), let id = pipeline.roles.eos { pipeline.suffixIDs = [id] }
+            addsBOS = try fields.bool("add_bos_token", default: addsBOS)
+            addsEOS = try fields.bool("add_eos_token", default: addsEOS)
         }
+        if addsBOS, let id = pipeline.roles.bos { pipeline.prefixIDs = [id] }
+        if addsEOS, let id = pipeline.roles.eos { pipeline.suffixIDs = [id] }
         self.init(pipeline)
     }
 }
