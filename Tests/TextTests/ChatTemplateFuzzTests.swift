@@ -24,7 +24,8 @@ private let fragments: [[UInt8]] = [
     "]", "(", ")", "{", "}", "|", "|tojson", "|list", "|map(attribute='a')", ".", ",", ":", "'", "\"", "\\", " is ",
     " not ", " in ", " if ", " else ", " and ", "loop", "loop.changed(", "messages", "namespace(", "[::-1]", "[1:",
     "9223372036854775807", "-1", "0", "1e308", "%", "%s", "{}", "**", "*", "//", "~", "{% set ", "{% macro m() %}",
-    "{% endmacro %}", "{% call m() %}", "{% break %}", "{% raw %}", "é", "\u{2028}", "😀", "none", "range(", ".split(",
+    "{% endmacro %}", "{% call m() %}", "{% break %}", "{% raw %}", "é", "\u{2028}", "😀", "none", "range(",
+    ".split(",
     ".items()", "recursive", "=", "==", "<", "\n", "{% generation %}", ".format(", "|batch(", "|round(", "|int(",
 ].map { Array($0.utf8) }
 

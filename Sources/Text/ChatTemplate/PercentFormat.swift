@@ -107,6 +107,7 @@ private struct PercentFormatter {
     private mutating func formatField() throws(TemplateError) {
         var field = Field()
         var byte = try nextByte()
+        if byte == UInt8(ascii: "%") { return result.append(byte) }
         if byte == UInt8(ascii: "(") {
             var name: [UInt8] = []
             var depth = 1
@@ -135,7 +136,6 @@ private struct PercentFormatter {
             byte = next
         }
         while "hlL".utf8.contains(byte) { byte = try nextByte() }
-        if byte == UInt8(ascii: "%") { return result.append(byte) }
         var value: Value
         if let name = field.name {
             guard case .dictionary(let members) = source else { throw machine.failure("the format needs an object") }
