@@ -44,6 +44,11 @@ let package = Package(
         .testTarget(name: "TextTests", dependencies: ["Text"], resources: [.copy("Goldens")], swiftSettings: strict),
         .testTarget(
             name: "ModelsTests", dependencies: ["TestKit", "Models", "Checkpoints", "Tensors"], swiftSettings: strict),
+        .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
+        .testTarget(
+            name: "AllocationTests",
+            dependencies: ["AllocationCounter", "TestKit", "Inference", "Models", "Checkpoints", "Tensors"],
+            swiftSettings: strict),
         .testTarget(
             name: "InferenceTests", dependencies: ["TestKit", "Inference", "Models", "Checkpoints", "Tensors"],
             resources: [.copy("Goldens")], swiftSettings: strict),

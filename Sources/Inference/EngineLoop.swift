@@ -13,6 +13,7 @@ public final class EngineLoop {
     private let batch: Batch
     private var cache: SequenceCache
     private var scheduler: Scheduler
+    private var plan = Plan()
     private let method: any GenerationMethod = Autoregression()
     public private(set) var totals = EngineTotals()
 
@@ -63,11 +64,11 @@ public final class EngineLoop {
     /// One pass: plan, forward, choose, commit. Returns false where there was nothing to do.
     @discardableResult
     public func step() -> Bool {
-        let plan = scheduler.plan(&cache)
+        scheduler.plan(&plan, &cache)
         guard !plan.runs.isEmpty else { return false }
-        fill(plan)
+        fill()
         let scores = model.forward(batch, storage, scratch)
-        commit(plan, scores)
+        commit(scores)
         totals.steps += 1
         totals.rows += plan.rows
         assert(violations().isEmpty, "\(violations())")
@@ -77,7 +78,7 @@ public final class EngineLoop {
     /// Broken laws of the cache; empty.
     public func violations() -> [Violation] { cache.violations(scheduler.running + scheduler.waiting) }
 
-    private func fill(_ plan: Plan) {
+    private func fill() {
         batch.removeAll()
         for run in plan.runs {
             let sequence = run.sequence
@@ -90,7 +91,7 @@ public final class EngineLoop {
         }
     }
 
-    private func commit(_ plan: Plan, _ scores: Rows) {
+    private func commit(_ scores: Rows) {
         var output = 0
         for run in plan.runs {
             let sequence = run.sequence

@@ -35,8 +35,11 @@ public struct ModelGolden: Decodable, Sendable {
     public var logits_file: String
     public var cases: [Case]
 
-    public static func load(_ folder: URL) throws -> (golden: ModelGolden, logits: [Float]) {
-        let data = try Data(contentsOf: folder.appendingPathComponent("golden.json"))
+    /// - Parameters:
+    ///   - folder: the golden's folder.
+    ///   - file: its description, which names the file of logits beside it.
+    public static func load(_ folder: URL, file: String = "golden.json") throws -> (golden: ModelGolden, logits: [Float]) {
+        let data = try Data(contentsOf: folder.appendingPathComponent(file))
         let golden = try JSONDecoder().decode(ModelGolden.self, from: data)
         let bytes = try Data(contentsOf: folder.appendingPathComponent(golden.logits_file))
         let logits = bytes.withUnsafeBytes { raw in

@@ -41,9 +41,9 @@ struct Scheduler {
         return nil
     }
 
-    /// The next step. Every run in it has pages for its rows.
-    mutating func plan(_ cache: inout SequenceCache) -> Plan {
-        var plan = Plan()
+    /// Fills in the next step. Every run in it has pages for its rows.
+    mutating func plan(_ plan: inout Plan, _ cache: inout SequenceCache) {
+        plan.runs.removeAll(keepingCapacity: true)
         var rows = tokenBudget
         var outputs = outputBudget
         var index = 0
@@ -61,7 +61,7 @@ struct Scheduler {
             index += 1
         }
         // Who has just lost its pages would only take them back to lose them again.
-        guard !preempted else { return plan }
+        guard !preempted else { return }
         while rows > 0, outputs > 0, running.count < maximumRunning, let sequence = waiting.first {
             if sequence.pages.count == 0 { cache.adoptPrefix(sequence) }
             // A newcomer does not take pages from those that run.
@@ -74,7 +74,6 @@ struct Scheduler {
             running.append(sequence)
             add(sequence, count, &plan, &rows, &outputs)
         }
-        return plan
     }
 
     /// Moves a finished sequence out of the running ones.

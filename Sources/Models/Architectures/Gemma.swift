@@ -83,7 +83,12 @@ private func gemmaLocalLayers(
         guard pattern > 0 else { throw source.failure(gguf: "", "sliding_window_pattern", "\(pattern) is not positive") }
         return (0..<sizes.layers).map { ($0 + 1) % pattern != 0 }
     }
-    return (0..<sizes.layers).map { ($0 + 1) % globalEvery != 0 }
+    let stated = try source.int(gguf: "attention.sliding_window_pattern", "")
+    let pattern = stated ?? globalEvery
+    guard pattern > 0 else {
+        throw source.failure(gguf: "attention.sliding_window_pattern", "", "\(pattern) is not positive")
+    }
+    return (0..<sizes.layers).map { ($0 + 1) % pattern != 0 }
 }
 
 /// A GGUF file does not state `query_pre_attn_scalar`: it is the head width, but width / heads for the 27B models.

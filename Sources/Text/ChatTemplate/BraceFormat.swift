@@ -86,7 +86,9 @@ private struct BraceFormatter {
                 end += 1
             }
             let part = TemplateString(name[start..<end])
-            guard !part.isEmpty, !isBracket || end < name.count else { throw machine.failure("an empty name in a format") }
+            guard !part.isEmpty, !isBracket || end < name.count else {
+                throw machine.failure("an empty name in a format")
+            }
             if isBracket {
                 end += 1
                 let index = part.bytes.allSatisfy({ (48...57).contains($0) }) ? Int(part.string) : nil

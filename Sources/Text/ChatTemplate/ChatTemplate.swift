@@ -75,8 +75,12 @@ public struct ChatTemplate: Sendable {
     private static func aliasingReasoning(_ message: JSONValue) -> JSONValue {
         guard case .object(var members) = message else { return message }
         let names = ["reasoning_content", "thinking", "reasoning"]
-        guard let reasoning = names.lazy.compactMap({ message[$0] }).first(where: { !$0.isNull }) else { return message }
-        if message["thinking"] == nil { members.insert(JSONValue.Member(key: "thinking", value: reasoning), at: 0) }
+        guard let reasoning = names.lazy.compactMap({ message[$0] }).first(where: { !$0.isNull }) else {
+            return message
+        }
+        let thinking = message["thinking"] ?? reasoning
+        members.removeAll { $0.key == "thinking" }
+        members.insert(JSONValue.Member(key: "thinking", value: thinking), at: 0)
         if let index = members.lastIndex(where: { $0.key == "reasoning_content" }) {
             members[index].value = reasoning
         } else {

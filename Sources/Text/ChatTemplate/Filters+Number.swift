@@ -96,7 +96,7 @@ extension NumberText {
     /// base 2, 8, 16 or 0 a prefix. Nil where the text is none.
     static func integer(_ text: TemplateString, base: Int, _ machine: Machine) throws(TemplateError) -> Int? {
         guard base == 0 || (2...36).contains(base) else { return nil }
-        var bytes = text.stripped(left: true, right: true).bytes[...]
+        var bytes = withASCIIDigits(text)[...]
         var sign = ""
         if let first = bytes.first, first == UInt8(ascii: "-") || first == UInt8(ascii: "+") {
             sign = first == UInt8(ascii: "-") ? "-" : ""
@@ -116,8 +116,25 @@ extension NumberText {
         guard let digits = withoutUnderscores(bytes), digits.utf8.allSatisfy({ isDigit($0, radix: radix) }) else {
             return nil
         }
-        guard let value = Int(sign + digits, radix: radix) else { throw machine.unsupported("whole numbers past 64 bits") }
+        guard let value = Int(sign + digits, radix: radix) else {
+            throw machine.unsupported("whole numbers past 64 bits")
+        }
         return value
+    }
+
+    /// The text without white space around it, and with every script's decimal digits as 0 to 9.
+    private static func withASCIIDigits(_ text: TemplateString) -> [UInt8] {
+        let stripped = text.stripped(left: true, right: true)
+        if stripped.isASCII { return stripped.bytes }
+        var bytes: [UInt8] = []
+        for scalar in stripped.string.unicodeScalars {
+            if scalar.properties.numericType == .decimal, let value = scalar.properties.numericValue {
+                bytes.append(48 + UInt8(value))
+            } else {
+                bytes.append(scalar)
+            }
+        }
+        return bytes
     }
 
     private static func isDigit(_ byte: UInt8, radix: Int) -> Bool {
@@ -131,7 +148,7 @@ extension NumberText {
 
     /// A floating-point number as people write it, or nil.
     static func float(_ text: TemplateString) -> Double? {
-        guard let digits = withoutUnderscores(text.stripped(left: true, right: true).bytes[...]) else { return nil }
+        guard let digits = withoutUnderscores(withASCIIDigits(text)[...]) else { return nil }
         let lower = digits.lowercased()
         let magnitude = lower.hasPrefix("-") || lower.hasPrefix("+") ? String(lower.dropFirst()) : lower
         switch magnitude {

@@ -77,7 +77,7 @@ extension Filters {
 
     static let truncate: Filter = { (machine, value, arguments) throws(TemplateError) in
         let values = try arguments.bind("truncate", ["length", "killwords", "end", "leeway"], required: 0, machine)
-        let text = try StringMethods.string(value, machine)
+        let text = value.isUndefined ? "" : try StringMethods.string(value, machine)
         let length = try integer(values[0], 255, machine)
         let end = try StringMethods.string(values[2] ?? .string("..."), machine)
         let leeway = try integer(values[3].flatMap { $0.isNone ? nil : $0 }, 5, machine)

@@ -60,7 +60,8 @@ enum Filters {
         var parts: [Value] = []
         for part in text.string.split(separator: ".", omittingEmptySubsequences: false) {
             let isNumber = !part.isEmpty && part.utf8.allSatisfy { (48...57).contains($0) }
-            if isNumber, let index = Int(part) { parts.append(.integer(index)) } else { parts.append(.text(String(part))) }
+            let index = isNumber ? Int(part) : nil
+            parts.append(index.map { .integer($0) } ?? .text(String(part)))
         }
         return parts
     }

@@ -162,6 +162,7 @@ extension Value.IntegerRange {
         }
         let step = positions.count > 1 ? (positions[1] - first) * step : step
         let start = start + first * self.step
-        return Value.IntegerRange(start: start, stop: start &+ positions.count &* step, step: step, count: positions.count)
+        let stop = start &+ positions.count &* step
+        return Value.IntegerRange(start: start, stop: stop, step: step, count: positions.count)
     }
 }

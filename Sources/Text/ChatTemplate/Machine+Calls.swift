@@ -159,7 +159,9 @@ extension Machine {
             let items = try sequence(try arguments.positional("cycler", 1...Int.max, self))
             return .cycler(Value.Cycler(items.items, nesting: items.nesting))
         case .joiner:
-            return .joiner(Value.Joiner(try arguments.bind("joiner", ["sep"], required: 0, self)[0] ?? .string(", ")))
+            let separator = try arguments.bind("joiner", ["sep"], required: 0, self)[0] ?? .string(", ")
+            try checkNesting(separator.nesting + 1)
+            return .joiner(Value.Joiner(separator))
         case .lipsum: throw unsupported("the function 'lipsum', which is random")
         case .raiseException:
             let message = try arguments.bind("raise_exception", ["message"], required: 1, self)[0] ?? .none
@@ -198,8 +200,11 @@ extension Machine {
     /// An object from another object or from pairs, and from named arguments.
     private func makeDictionary(_ callee: String, _ arguments: CallArguments) throws(TemplateError) -> Value {
         var builder = DictionaryBuilder()
-        guard arguments.positional.count <= 1 else { throw failure("\(callee) takes at most one argument without name") }
+        guard arguments.positional.count <= 1 else {
+            throw failure("\(callee) takes at most one argument without name")
+        }
         if let source = arguments.positional.first {
+            if case .undefined(let undefined) = source { throw .undefined(undefined.message, line: line) }
             if case .dictionary(let members) = source {
                 for entry in members.entries { try builder.set(entry.key, entry.value, line: line) }
             } else {

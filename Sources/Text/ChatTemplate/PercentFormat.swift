@@ -107,6 +107,7 @@ private struct PercentFormatter {
     private mutating func formatField() throws(TemplateError) {
         var field = Field()
         var byte = try nextByte()
+        if byte == UInt8(ascii: "%") { return result.append(byte) }
         if byte == UInt8(ascii: "(") {
             var name: [UInt8] = []
             var depth = 1
@@ -135,7 +136,6 @@ private struct PercentFormatter {
             byte = next
         }
         while "hlL".utf8.contains(byte) { byte = try nextByte() }
-        if byte == UInt8(ascii: "%") { return result.append(byte) }
         var value: Value
         if let name = field.name {
             guard case .dictionary(let members) = source else { throw machine.failure("the format needs an object") }
@@ -204,9 +204,8 @@ private struct PercentFormatter {
             layout.fill = "0"
             layout.alignment = UInt8(ascii: "=")
             if let first = text.bytes.first, "+- ".utf8.contains(first) { sign = 1 }
-            if text.bytes.count > sign + 1, text.bytes[sign] == UInt8(ascii: "0"), "xXo".utf8.contains(text.bytes[sign + 1]) {
-                sign += 2
-            }
+            let digits = text.bytes.dropFirst(sign)
+            if digits.count > 1, digits.first == UInt8(ascii: "0"), "xXo".utf8.contains(digits[sign + 1]) { sign += 2 }
         }
         let laid = try layout.apply(text, sign: sign, machine)
         try machine.charge(laid.bytes.count)

@@ -55,8 +55,7 @@ extension StringMethods {
             _ = take(space: true)
             if range.isEmpty { break }
             if result.count == most {
-                let rest = text.with(bytes[range])
-                result.append(rest.stripped(left: fromEnd, right: false))
+                result.append(text.with(bytes[range]))
                 break
             }
             result.append(text.with(bytes[take(space: false)]))

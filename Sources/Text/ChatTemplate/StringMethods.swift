@@ -7,7 +7,8 @@ enum StringMethods {
     static let table: [String: Method] = [
         "capitalize": plain { $0.capitalized }, "casefold": plain { $0.caseFolded },
         "lower": plain { $0.lowercased }, "upper": plain { $0.uppercased }, "title": plain { $0.titlecased },
-        "swapcase": plain { $0.caseSwapped }, "isalnum": test { $0.isAlphanumeric }, "isalpha": test { $0.isAlphabetic },
+        "swapcase": plain { $0.caseSwapped },
+        "isalnum": test { $0.isAlphanumeric }, "isalpha": test { $0.isAlphabetic },
         "isascii": { (machine, text, arguments) throws(TemplateError) in
             _ = try arguments.positional("isascii", 0...0, machine)
             return .bool(text.isASCII)

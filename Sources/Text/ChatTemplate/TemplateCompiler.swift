@@ -30,6 +30,9 @@ struct TemplateCompiler {
     }
 
     mutating func compile(_ body: [StatementSyntax]) throws(TemplateError) -> TemplateProgram {
+        if UndeclaredNames(["self"], in: body).found.contains("self") {
+            throw .unsupported("the variable 'self', which is for inheritance", line: body.first?.line ?? 1)
+        }
         let function = newFunction(parent: nil)
         let frame = Frame(symbols: SymbolTable(function: function, parent: nil))
         frame.symbols.visit(body)

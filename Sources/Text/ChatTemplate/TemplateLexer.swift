@@ -162,7 +162,8 @@ struct TemplateLexer {
         for offset in position..<source.count {
             if let end = tagEnd(offset, "#}", keepsNewline: false) { return finishTag(end) }
         }
-        throw failure("a comment without its end '#}'")
+        // A tag that opens at the very end of the template is let pass.
+        guard position == source.count else { throw failure("a comment without its end '#}'") }
     }
 
     private mutating func lexRaw() throws(TemplateError) {
@@ -175,7 +176,7 @@ struct TemplateLexer {
             emitData(upTo: offset, sign: sign, stripsLineStart: true)
             return finishTag(after)
         }
-        throw failure("a raw section without its end '{% endraw %}'")
+        guard position == source.count else { throw failure("a raw section without its end '{% endraw %}'") }
     }
 
     private mutating func lexTag(isVariable: Bool) throws(TemplateError) {
@@ -352,8 +353,11 @@ extension TemplateLexer {
             case "N": throw .unsupported("characters by name in a text", line: line)
             default:
                 // An escape that means nothing stays as it is; past ASCII its number takes the character's place.
-                bytes.append(UInt8(ascii: "\\"))
-                bytes.append(contentsOf: scalar.isASCII ? [UInt8(scalar.value)] : Array(NumberText.escape(scalar).utf8))
+                if scalar.isASCII {
+                    bytes += [UInt8(ascii: "\\"), UInt8(scalar.value)]
+                } else {
+                    bytes += Array(NumberText.escape(scalar).utf8)
+                }
             }
         }
         return TemplateString(bytes: bytes)
@@ -364,7 +368,7 @@ extension TemplateLexer {
             let value = UInt32(String(decoding: source[offset..<offset + count], as: UTF8.self), radix: 16)
         else { throw failure("an escape in a text needs \(count) hexadecimal digits") }
         guard let scalar = Unicode.Scalar(value) else {
-            throw .unsupported("an escape that is no character (half of a surrogate pair, or past U+10FFFF)", line: line)
+            throw .unsupported("an escape that is half of a surrogate pair or past U+10FFFF", line: line)
         }
         offset += count
         return scalar

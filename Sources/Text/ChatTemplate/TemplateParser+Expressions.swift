@@ -5,14 +5,14 @@ extension TemplateParser {
 
     /// One expression, or several between commas as a tuple.
     mutating func parseTuple(
-        allowsCondition: Bool = true, endName: String? = nil, isInParentheses: Bool = false
+        allowsCondition: Bool = true, isInParentheses: Bool = false
     ) throws(TemplateError) -> ExpressionSyntax {
         let start = line
         var items: [ExpressionSyntax] = []
         var isTuple = false
         while true {
             if !items.isEmpty { try expect(.comma) }
-            if isTupleEnd(endName) { break }
+            if isTupleEnd { break }
             items.append(
                 allowsCondition
                     ? try parseExpression()
@@ -27,10 +27,9 @@ extension TemplateParser {
         return try make(.tuple(items), start)
     }
 
-    private func isTupleEnd(_ endName: String?) -> Bool {
+    var isTupleEnd: Bool {
         switch current.kind {
         case .variableEnd, .blockEnd, .symbol(.closeParenthesis): true
-        case .name(let name): name == endName
         default: false
         }
     }

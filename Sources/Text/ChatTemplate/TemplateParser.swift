@@ -169,9 +169,9 @@ struct TemplateParser {
     }
 
     private mutating func parseFor() throws(TemplateError) -> StatementSyntax.Kind {
-        let target = try parseTarget(endsAtIn: true)
+        let target = try parseTarget()
         guard take(name: "in") else { throw failure("expected 'in', got '\(current.description)'") }
-        let iterable = try parseTuple(allowsCondition: false, endName: "recursive")
+        let iterable = try parseTuple(allowsCondition: false)
         let test = take(name: "if") ? try parseExpression() : nil
         let isRecursive = take(name: "recursive")
         let body = try parseBlock("endfor", "else")
@@ -262,25 +262,16 @@ struct TemplateParser {
         return name
     }
 
-    private mutating func parseTarget(
-        allowsMembers: Bool = false, endsAtIn: Bool = false
-    ) throws(TemplateError) -> TargetSyntax {
+    private mutating func parseTarget(allowsMembers: Bool = false) throws(TemplateError) -> TargetSyntax {
         var targets: [TargetSyntax] = []
         var isTuple = false
         while true {
-            if isTuple, isTargetEnd(endsAtIn) { break }
+            if isTuple, isTupleEnd { break }
             targets.append(try parseSingleTarget(allowsMembers))
             guard take(.comma) else { break }
             isTuple = true
         }
         return isTuple ? .tuple(targets) : targets[0]
-    }
-
-    private func isTargetEnd(_ endsAtIn: Bool) -> Bool {
-        switch current.kind {
-        case .variableEnd, .blockEnd, .symbol(.closeParenthesis): true
-        default: endsAtIn && isAt(name: "in")
-        }
     }
 
     private mutating func parseSingleTarget(_ allowsMembers: Bool) throws(TemplateError) -> TargetSyntax {

@@ -56,7 +56,8 @@ extension TemplateString {
             if scalar.properties.isUppercase {
                 result += Self.lower(scalars, index)
             } else {
-                result += Array(scalar.properties.isLowercase ? scalar.properties.uppercaseMapping.utf8 : String(scalar).utf8)
+                let swapped = scalar.properties.isLowercase ? scalar.properties.uppercaseMapping : String(scalar)
+                result += Array(swapped.utf8)
             }
         }
         return with(result)

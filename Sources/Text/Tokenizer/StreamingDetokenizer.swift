@@ -9,7 +9,10 @@ extension TokenDecoder {
             Self.replacing(replacement, with: isFirst && prepends ? [] : [0x20], in: token)
         case .replace, .strip: apply([token], keepsBytes: true)[0]
         case .fuse: token
-        case .wordPiece, .joinedBySpaces, .wordStarts: isFirst ? apply([token], keepsBytes: true)[0] : apply([[], token], keepsBytes: true)[1]
+        case .wordPiece, .joinedBySpaces, .wordStarts:
+            isFirst ? apply([token], keepsBytes: true)[0] : apply([[], token], keepsBytes: true)[1]
+        // Of the first token alone: its state is the caller's.
+        case .pieceStart: token
         case .bpe, .ctc: nil
         }
     }
@@ -42,7 +45,9 @@ extension Tokenizer {
         let plan = streamingPlan
         var text = token
         for step in plan.steps { text = step.applyToOne(text, isFirst: false) ?? text }
-        if case .bpe(let suffix)? = pipeline.decoders.first { text = TokenDecoder.replacing(suffix, with: [0x20], in: text) }
+        if case .bpe(let suffix)? = pipeline.decoders.first {
+            text = TokenDecoder.replacing(suffix, with: [0x20], in: text)
+        }
         return text
     }
 }
@@ -59,6 +64,7 @@ public struct StreamingDetokenizer: Sendable {
     private var leadingLeft: Int
     private let isStreaming: Bool
     private var isFirst = true
+    private var isAtStart = true
     private var held: [UInt8] = []
     private var ids: [Int32] = []
     // Of `ids`, those whose text is not given out.
@@ -83,7 +89,13 @@ public struct StreamingDetokenizer: Sendable {
             return ""
         }
         guard var text = tokenizer.spelling(id) else { return "" }
-        for step in steps { text = step.applyToOne(text, isFirst: isFirst) ?? text }
+        for step in steps {
+            if case .pieceStart(let stripsAll) = step {
+                text = TokenDecoder.stripStart(text, stripsAll, &isAtStart)
+            } else {
+                text = step.applyToOne(text, isFirst: isFirst) ?? text
+            }
+        }
         isFirst = false
         held += text
         while leadingLeft > 0, !held.isEmpty {
@@ -125,7 +137,13 @@ public struct StreamingDetokenizer: Sendable {
             let start = bytes.count - length
             let byte = bytes[start]
             if byte & 0xC0 == 0x80 { continue }
-            let needed = byte >= 0xF0 && byte < 0xF5 ? 4 : byte >= 0xE0 && byte < 0xF0 ? 3 : byte >= 0xC2 && byte < 0xE0 ? 2 : 1
+            let needed =
+                switch byte {
+                case 0xC2..<0xE0: 2
+                case 0xE0..<0xF0: 3
+                case 0xF0..<0xF5: 4
+                default: 1
+                }
             guard needed > length else { return bytes.count }
             // A second byte out of its range can begin no character.
             if length > 1 {

@@ -12,17 +12,21 @@ public final class Tokenizer: Sendable {
     private let rawMatcher: AddedTokenMatcher
     private let normalizedMatcher: AddedTokenMatcher
 
-    init(_ pipeline: TokenizerPipeline) {
-        self.pipeline = pipeline
+    init(_ description: TokenizerPipeline) {
+        var pipeline = description
         var raw = AddedTokenMatcher()
         var normalized = AddedTokenMatcher()
         for token in pipeline.addedTokens {
             if token.isNormalized {
-                normalized.add(token, writtenAs: pipeline.normalizer?.apply(token.content) ?? token.content)
+                let pattern = pipeline.normalizer?.apply(token.content) ?? token.content
+                normalized.add(token, writtenAs: pattern)
+                // The reference gives such a token back as it looks for it.
+                if pattern != token.content { pipeline.spelledAs[token.id] = pattern }
             } else {
                 raw.add(token, writtenAs: token.content)
             }
         }
+        self.pipeline = pipeline
         rawMatcher = raw
         normalizedMatcher = normalized
     }

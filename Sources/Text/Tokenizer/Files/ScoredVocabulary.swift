@@ -53,7 +53,8 @@ struct ScoredVocabulary {
             let id = Int32(index)
             switch kind {
             case .control, .unknown:
-                pipeline.specialIDs.insert(id)
+                // SentencePiece leaves out control pieces and shows unknown ones; GGUF's readers leave out both.
+                if kind == .control || partsAtUserDefined { pipeline.specialIDs.insert(id) }
                 pipeline.addedTokens.append(AddedToken(content: pieces[index], id: id, isSpecial: true))
             case .userDefined where partsAtUserDefined:
                 pipeline.addedTokens.append(AddedToken(content: pieces[index], id: id))
@@ -61,14 +62,12 @@ struct ScoredVocabulary {
             }
         }
         pipeline.addedTokens.removeAll { $0.content.isEmpty }
-        let stripped = normalizer.addsDummyPrefix || normalizer.removesExtraSpaces
-        pipeline.decoders = [
+        if normalizer.addsDummyPrefix || normalizer.removesExtraSpaces {
+            pipeline.decoders = [.pieceStart(stripsAll: normalizer.removesExtraSpaces)]
+        }
+        pipeline.decoders += [
             .replace(.literal(BytePairModel.space), with: [0x20]), .byteFallback(replacesWholeRuns: false), .fuse,
         ]
-        if stripped, !normalizer.treatsSpaceAsSuffix {
-            pipeline.decoders.append(
-                .strip(content: [0x20], start: normalizer.removesExtraSpaces ? .max : 1, stop: 0))
-        }
         return pipeline
     }
 

@@ -186,13 +186,12 @@ struct TokenizerJSON {
         if hasFallback { bytePair.byteIDs = Self.byteIDs(tokens) }
         if ignoresMerges { bytePair.wholePieces = readsBytes ? Self.byteSpelled(tokens) : tokens }
         var pairs: [(left: ArraySlice<UInt8>, right: ArraySlice<UInt8>)] = []
-        pairs.reserveCapacity(merges.count)
         for (rank, merge) in merges.enumerated() {
             let (left, right) = try Self.sides(of: merge, rank, model)
             try bytePair.addMerge(left, right, rank: rank, prefixCount: prefix.utf8.count, part: "\(model.path).merges")
-            pairs.append((left, right))
+            if !readsBytes { pairs.append((left, right)) }
         }
-        bytePair.findSafeCuts(pairs)
+        if !readsBytes { bytePair.findSafeCuts(pairs) }
         return (bytePair, readsBytes)
     }
 
@@ -254,12 +253,13 @@ extension BytePairModel {
         part: String
     ) throws(TokenizerError) {
         func find(_ token: ArraySlice<UInt8>) throws(TokenizerError) -> Int32 {
-            if let id = tokens.id(of: Array(token)) { return id }
+            if let id = tokens.id(of: token) { return id }
             throw TokenizerError(
                 part: "\(part)[\(rank)]",
                 reason: "the token \"\(String(decoding: token, as: UTF8.self))\" is not in the vocabulary")
         }
-        let merged = left + right.dropFirst(prefixCount)
+        var merged = left
+        merged.append(contentsOf: right.dropFirst(prefixCount))
         merges.insert(
             try find(left), try find(right), rank: UInt32(rank), id: try find(merged), keepingFirst: keepingFirst)
     }

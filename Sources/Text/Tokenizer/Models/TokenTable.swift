@@ -8,6 +8,9 @@ struct TokenTable: Sendable {
     private var mask: Int
     private var used = 0
 
+    // Where a token of no bytes is read from.
+    nonisolated(unsafe) private static let nothing = UnsafePointer<UInt8>(UnsafeMutablePointer<UInt8>.allocate(capacity: 1))
+
     /// One more than the greatest id.
     var count: Int { lengths.count }
 
@@ -59,7 +62,7 @@ struct TokenTable: Sendable {
         starts[Int(id)] = start
         lengths[Int(id)] = Int32(count)
         if used * 2 >= slots.count { grow() }
-        let slot = arena.withUnsafeBufferPointer { findSlot($0.baseAddress! + start, count) }
+        let slot = arena.withUnsafeBufferPointer { findSlot($0.baseAddress.map { $0 + start } ?? Self.nothing, count) }
         if slots[slot] < 0 {
             slots[slot] = id
             used += 1
@@ -81,18 +84,20 @@ struct TokenTable: Sendable {
     }
 
     private func findSlot(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int {
-        var slot = Int(truncatingIfNeeded: Self.hash(bytes, count)) & mask
-        return arena.withUnsafeBufferPointer { buffer in
-            while true {
-                let id = slots[slot]
-                if id < 0 { return slot }
-                if Int(lengths[Int(id)]) == count {
-                    let start = starts[Int(id)]
-                    var index = 0
-                    while index < count, buffer[start + index] == bytes[index] { index += 1 }
-                    if index == count { return slot }
+        arena.withUnsafeBufferPointer { arena in
+            slots.withUnsafeBufferPointer { slots in
+                var slot = Int(truncatingIfNeeded: Self.hash(bytes, count)) & mask
+                while true {
+                    let id = slots[slot]
+                    if id < 0 { return slot }
+                    if Int(lengths[Int(id)]) == count {
+                        let start = starts[Int(id)]
+                        var index = 0
+                        while index < count, arena[start + index] == bytes[index] { index += 1 }
+                        if index == count { return slot }
+                    }
+                    slot = (slot + 1) & mask
                 }
-                slot = (slot + 1) & mask
             }
         }
     }
@@ -103,10 +108,11 @@ struct TokenTable: Sendable {
         return id < 0 ? nil : id
     }
 
-    func id(of token: [UInt8]) -> Int32? {
-        token.isEmpty
-            ? id(UnsafePointer(bitPattern: 1)!, 0) : token.withUnsafeBufferPointer { id($0.baseAddress!, $0.count) }
+    func id(of token: ArraySlice<UInt8>) -> Int32? {
+        token.withUnsafeBufferPointer { $0.baseAddress.flatMap { base in id(base, token.count) } }
     }
+
+    func id(of token: [UInt8]) -> Int32? { id(of: token[...]) }
 
     func id(of token: String) -> Int32? { id(of: Array(token.utf8)) }
 

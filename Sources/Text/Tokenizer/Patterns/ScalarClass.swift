@@ -58,6 +58,12 @@ enum ScalarClass {
         mask >> UInt32(of(scalar) & codeMask) & 1 != 0
     }
 
+    /// Whether the scalar was assigned by this major version of Unicode. Some normalizers keep the tables of one.
+    static func isAssigned(_ scalar: UInt32, by version: Int) -> Bool {
+        if scalar < 0x300 { return true }
+        return Unicode.Scalar(scalar)?.properties.age.map { $0.major <= version } ?? false
+    }
+
     private static func code(of category: Unicode.GeneralCategory) -> UInt8 {
         switch category {
         case .uppercaseLetter: 0

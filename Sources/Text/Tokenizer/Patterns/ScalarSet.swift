@@ -3,6 +3,8 @@ struct ScalarSet: Sendable {
     indirect enum Expression: Sendable {
         case mask(UInt32)
         case alphabetic
+        /// Assigned by this version of Unicode or an earlier one.
+        case assigned(by: Int)
         case range(UInt32, UInt32)
         case union([Expression])
         case intersection(Expression, Expression)
@@ -12,6 +14,7 @@ struct ScalarSet: Sendable {
             switch self {
             case .mask(let mask): mask >> UInt32(code & ScalarClass.codeMask) & 1 != 0
             case .alphabetic: code & ScalarClass.alphabeticBit != 0
+            case .assigned(let version): ScalarClass.isAssigned(scalar, by: version)
             case .range(let low, let high): scalar >= low && scalar <= high
             case .union(let parts): parts.contains { $0.contains(scalar, code) }
             case .intersection(let a, let b): a.contains(scalar, code) && b.contains(scalar, code)

@@ -19,7 +19,7 @@ indirect enum Normalizer: Sendable {
         case .unicode(let form): return form.apply(text)
         case .lowercase: return Self.lowercased(text)
         case .strip(let left, let right): return strip(text, left, right)
-        case .stripAccents: return Self.rebuilt(text) { ScalarClass.matches($0, ScalarClass.marks) ? [] : nil }
+        case .stripAccents: return Self.rebuilt(text) { Self.isMark($0) ? [] : nil }
         case .prepend(let prefix): return text.isEmpty ? text : prefix + text
         case .replace(let rule, let content): return replace(text, rule, content)
         case .bert(let cleans, let spaces, let strips, let lowers):
@@ -111,6 +111,24 @@ indirect enum Normalizer: Sendable {
         }
     }
 
+    // The reference's tables are those of Unicode 8 for BERT and of Unicode 9 for `StripAccents`; a few scalars have
+    // changed their category since.
+    private static let controls: UInt32 = 1 << 25 | 1 << 26 | 1 << 27 | 1 << 28
+
+    private static func isNonspacingMark(_ scalar: UInt32) -> Bool {
+        scalar >= 0x300
+            && (scalar == 0x1734
+                || (ScalarClass.matches(scalar, ScalarClass.nonspacingMarks) && scalar != 0x111C9
+                    && ScalarClass.isAssigned(scalar, by: 8)))
+    }
+
+    private static func isMark(_ scalar: UInt32) -> Bool {
+        scalar >= 0x300
+            && (scalar == 0x1CF2 || scalar == 0x1CF3
+                || (ScalarClass.matches(scalar, ScalarClass.marks) && scalar != 0x111C9
+                    && ScalarClass.isAssigned(scalar, by: 9)))
+    }
+
     private func bert(_ text: [UInt8], _ cleans: Bool, _ spaces: Bool, _ strips: Bool, _ lowers: Bool) -> [UInt8] {
         var output = text
         if cleans {
@@ -123,13 +141,13 @@ indirect enum Normalizer: Sendable {
                 if ScalarClass.matches(scalar, ScalarClass.whiteSpace) {
                     return ScalarClass.matches(scalar, 1 << UInt32(ScalarClass.controlSpaceCode)) ? [] : [0x20]
                 }
-                return ScalarClass.matches(scalar, 1 << 25 | 1 << 26 | 1 << 27 | 1 << 28) ? [] : nil
+                return ScalarClass.matches(scalar, Self.controls) && ScalarClass.isAssigned(scalar, by: 8) ? [] : nil
             }
         }
         if spaces { output = Self.rebuilt(output) { Self.isChinese($0) ? [0x20, $0, 0x20] : nil } }
         if strips {
             output = UnicodeNormalization.nfd.apply(output)
-            output = Self.rebuilt(output) { ScalarClass.matches($0, ScalarClass.nonspacingMarks) ? [] : nil }
+            output = Self.rebuilt(output) { Self.isNonspacingMark($0) ? [] : nil }
         }
         if lowers { output = Self.lowercased(output) }
         return output

@@ -6,9 +6,12 @@ enum PreTokenizer: Sendable {
 
     enum PrependScheme: Sendable { case always, first, never }
 
+    /// ASCII's punctuation and symbols, and the punctuation of Unicode 8, whose tables the reference keeps (there,
+    /// U+166D and U+111C9 were punctuation).
     static let bertPunctuation = ScalarSet(
         .union([
-            .mask(ScalarClass.punctuation), .range(0x21, 0x2F), .range(0x3A, 0x40), .range(0x5B, 0x60),
+            .intersection(.mask(ScalarClass.punctuation), .assigned(by: 8)), .range(0x166D, 0x166D),
+            .range(0x111C9, 0x111C9), .range(0x21, 0x2F), .range(0x3A, 0x40), .range(0x5B, 0x60),
             .range(0x7B, 0x7E),
         ]))
     static let whiteSpace = ScalarSet(.mask(ScalarClass.whiteSpace))

@@ -14,6 +14,9 @@ enum TokenDecoder: Sendable {
     case ctc(pad: [UInt8], delimiter: [UInt8], cleansUp: Bool)
     /// Tokens joined by spaces: what a tokenizer without a decoder does.
     case joinedBySpaces
+    /// SentencePiece's rule for the start of a text: the ▁ of its first piece goes; with `stripsAll`, that of every
+    /// piece before the first that leaves text.
+    case pieceStart(stripsAll: Bool)
     /// GGUF's word starts: ▁ is a space, but for the first.
     case wordStarts
 
@@ -50,12 +53,26 @@ enum TokenDecoder: Sendable {
             }
             return kept
         case .joinedBySpaces: return tokens.enumerated().map { $0 == 0 ? $1 : [0x20] + $1 }
+        case .pieceStart(let stripsAll):
+            var isAtStart = true
+            return tokens.map { Self.stripStart($0, stripsAll, &isAtStart) }
         case .wordStarts:
             return tokens.enumerated().map { index, token in
                 guard token.starts(with: BytePairModel.space) else { return token }
                 return (index == 0 ? [] : [0x20]) + token.dropFirst(3)
             }
         }
+    }
+
+    static func stripStart(_ token: [UInt8], _ stripsAll: Bool, _ isAtStart: inout Bool) -> [UInt8] {
+        guard isAtStart else { return token }
+        var text = token
+        if token.starts(with: BytePairModel.space) {
+            text.removeFirst(BytePairModel.space.count)
+            isAtStart = stripsAll
+        }
+        if !text.isEmpty { isAtStart = false }
+        return text
     }
 
     /// The byte that a token `<0xXX>` stands for.
