@@ -17,8 +17,12 @@ extension Tokenizer {
         try pipeline.applyConfig(config)
         if let config {
             let fields = JSONFields(try parseJSON(config, "tokenizer_config.json"), "tokenizer_config.json")
-            if try fields.bool("add_bos_token", default: false), let id = pipeline.roles.bos { pipeline.prefixIDs = [id] }
-            if try fields.bool("add_eos_token", default: false), let id = pipeline.roles.eos { pipeline.suffixIDs = [id] }
+            if try fields.bool("add_bos_token", default: false) {
+                pipeline.prefixIDs = pipeline.roles.bos.map { [$0] } ?? []
+            }
+            if try fields.bool("add_eos_token", default: false) {
+                pipeline.suffixIDs = pipeline.roles.eos.map { [$0] } ?? []
+            }
         }
         self.init(pipeline)
     }
