@@ -60,7 +60,8 @@ struct GGUFPreTokenizer {
     private static let asciiWord = ##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+"##
     private static let deepSeek3Words =
         asciiWord + #"|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|"# + spaces
-    private static let deepSeek3 = [#"\p{N}{1,3}"#, "[\u{4E00}-\u{9FA5}\u{3040}-\u{309F}\u{30A0}-\u{30FF}]+", deepSeek3Words]
+    private static let hanAndKana = "[\u{4E00}-\u{9FA5}\u{3040}-\u{309F}\u{30A0}-\u{30FF}]+"
+    private static let deepSeek3 = [#"\p{N}{1,3}"#, hanAndKana, deepSeek3Words]
     // Letters of scripts with case, as one model's tokenizer lists them; escaped, for some change under normalization.
     private static let wideLetters =
         #"\x{41}-\x{5A}\x{61}-\x{7A}\x{B5}\x{C0}-\x{D6}\x{D8}-\x{F6}\x{F8}-\x{1BA}\x{1BC}-\x{1BF}"#
@@ -83,7 +84,8 @@ struct GGUFPreTokenizer {
     private static let bloom = " ?[^(\\s|.,!?…。，、।۔،)]+"
 
     private static let afmoeScripts =
-        "[\u{4E00}-\u{9FFF}\u{3400}-\u{4DBF}\u{F900}-\u{FAFF}\u{3040}-\u{309F}\u{30A0}-\u{30FF}\u{FF65}-\u{FF9F}\u{2F00}-\u{2FDF}"
+        "[\u{4E00}-\u{9FFF}\u{3400}-\u{4DBF}\u{F900}-\u{FAFF}\u{3040}-\u{309F}\u{30A0}-\u{30FF}"
+        + "\u{FF65}-\u{FF9F}\u{2F00}-\u{2FDF}"
         + "\u{0E40}-\u{0E7F}\u{0E80}-\u{0EFF}\u{1780}-\u{17FF}\u{1000}-\u{109F}"
         + "\u{AA60}-\u{AA7F}\u{A9E0}-\u{A9FF}\u{AC00}-\u{D7AF}\u{1100}-\u{11FF}]+"
 
@@ -118,12 +120,16 @@ struct GGUFPreTokenizer {
         add(
             ["deepseek-llm"],
             [
-                "[\r\n]", #"\s?["# + wideLetters + "]+", #"\s?[!-/:-~\x{FF01}-\x{FF0F}\x{FF1A}-\x{FF5E}\x{2018}-\x{201F}\x{3000}-\x{3002}]+"#, #"\s+$"#,
+                "[\r\n]", #"\s?["# + wideLetters + "]+",
+                #"\s?[!-/:-~\x{FF01}-\x{FF0F}\x{FF1A}-\x{FF5E}\x{2018}-\x{201F}\x{3000}-\x{3002}]+"#, #"\s+$"#,
                 "[\u{4E00}-\u{9FA5}\u{0800}-\u{4E00}\u{AC00}-\u{D7FF}]+", #"\p{N}+"#,
             ])
         add(
             ["deepseek-coder"],
-            ["[\r\n]", #"\s?\p{L}+"#, #"\s?\p{P}+"#, "[\u{4E00}-\u{9FA5}\u{0800}-\u{4E00}\u{AC00}-\u{D7FF}]+", #"\p{N}"#])
+            [
+                "[\r\n]", #"\s?\p{L}+"#, #"\s?\p{P}+"#,
+                "[\u{4E00}-\u{9FA5}\u{0800}-\u{4E00}\u{AC00}-\u{D7FF}]+", #"\p{N}"#,
+            ])
         add(["deepseek-v3", "hunyuan-dense", "joyai-llm"], deepSeek3)
         add(
             ["spark2_5"],
@@ -151,9 +157,11 @@ struct GGUFPreTokenizer {
             ])
         add(
             ["youtu"],
-            ["[\u{AC00}-\u{D7A3}\u{3131}-\u{318E}]+"
-                    + "|[\u{FF01}\u{2026}\u{201C}\u{201D}\u{2018}\u{2019}\u{2014}\u{FF1A}\u{FF1B}\u{FF0C}\u{3001}-\u{303F}"
-                    + "\u{FE30}-\u{FE4F}]+|[\u{3105}-\u{312F}]+|[\u{4E00}-\u{9FA5}\u{3040}-\u{309F}\u{30A0}-\u{30FF}]+", youtu]
+            [
+                "[\u{AC00}-\u{D7A3}\u{3131}-\u{318E}]+"
+                    + "|[\u{FF01}\u{2026}\u{201C}\u{201D}\u{2018}\u{2019}\u{2014}\u{FF1A}\u{FF1B}\u{FF0C}"
+                    + "\u{3001}-\u{303F}\u{FE30}-\u{FE4F}]+|[\u{3105}-\u{312F}]+|" + hanAndKana, youtu,
+            ]
         ) { $0.ignoresMerges = true }
         add(
             ["chameleon"],

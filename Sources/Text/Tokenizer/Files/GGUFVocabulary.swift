@@ -8,7 +8,8 @@ public struct GGUFVocabulary: Sendable {
     public var tokens: [[UInt8]]
     /// `tokenizer.ggml.scores`: one for each token.
     public var scores: [Float]?
-    /// `tokenizer.ggml.token_type`: one for each token: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte.
+    /// `tokenizer.ggml.token_type`: one for each token: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused,
+    /// 6 byte.
     public var tokenTypes: [Int32]?
     /// `tokenizer.ggml.merges`: two tokens with a space between, best first.
     public var merges: [[UInt8]]?

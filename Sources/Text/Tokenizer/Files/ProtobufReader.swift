@@ -23,7 +23,8 @@ struct ProtobufReader {
         let path: String
 
         private func wrong(_ kind: String) -> TokenizerError {
-            TokenizerError(part: path, reason: "field \(number) must be \(kind); the file is damaged or of another kind")
+            TokenizerError(
+                part: path, reason: "field \(number) must be \(kind); the file is damaged or of another kind")
         }
 
         func message() throws(TokenizerError) -> ProtobufReader { ProtobufReader(try bytes(), "\(path).\(number)") }
@@ -47,7 +48,8 @@ struct ProtobufReader {
 
     private func truncated(_ what: String) -> TokenizerError {
         TokenizerError(
-            part: path, reason: "the file ends inside \(what) at byte \(position); it is cut short or no protocol buffer")
+            part: path,
+            reason: "the file ends inside \(what) at byte \(position); it is cut short or no protocol buffer")
     }
 
     mutating func next() throws(TokenizerError) -> Field? {

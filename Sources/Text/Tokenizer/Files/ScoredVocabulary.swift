@@ -39,7 +39,9 @@ struct ScoredVocabulary {
             plain.fusesUnknown = true
             plain.byteIDs = byteIDs
             plain.frozen = frozen
-            model = algorithm == .character ? .bytePair(plain) : .wordLevel(WordLevelModel(tokens: tokens, unknownID: unknown))
+            model =
+                algorithm == .character
+                ? .bytePair(plain) : .wordLevel(WordLevelModel(tokens: tokens, unknownID: unknown))
         }
         var pipeline = TokenizerPipeline(tokens: tokens, model: model)
         var steps = normalizer

@@ -32,7 +32,8 @@ extension Tokenizer {
         let byAlphabet = (0..<256).map { raw.id(of: [UInt8($0)]) ?? -1 }
         guard !byAlphabet.contains(-1) else {
             throw TokenizerError(
-                part: "tiktoken", reason: "byte \(byAlphabet.firstIndex(of: -1) ?? 0) has no token; the file is cut short")
+                part: "tiktoken",
+                reason: "byte \(byAlphabet.firstIndex(of: -1) ?? 0) has no token; the file is cut short")
         }
         var model = BytePairModel(tokens: tokens, merges: table, symbols: .bytes(byAlphabet), unknownID: nil)
         model.wholePieces = raw
@@ -44,7 +45,8 @@ extension Tokenizer {
             }
         for special in specialTokens {
             guard special.id >= 0, special.id < JSONFields.idLimit else {
-                throw TokenizerError(part: "tiktoken", reason: "the special token \(special.token) has the id \(special.id)")
+                throw TokenizerError(
+                    part: "tiktoken", reason: "the special token \(special.token) has the id \(special.id)")
             }
             tokens.insert(special.token.utf8, id: special.id, replacing: true)
         }

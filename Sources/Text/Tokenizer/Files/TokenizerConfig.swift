@@ -35,11 +35,12 @@ extension TokenizerPipeline {
 
     /// Spellings by which models end an answer or a turn, besides the ending token.
     private static let stopSpellings = [
-        "<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<turn|>", "<|endoftext|>", "<|end_of_text|>",
-        "<|eot|>", "<EOT>", "<|return|>", "<|call|>", "<｜end▁of▁sentence｜>", "<end_of_utterance>",
+        "<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<turn|>", "<|endoftext|>",
+        "<|end_of_text|>", "<|eot|>", "<EOT>", "<|return|>", "<|call|>", "<｜end▁of▁sentence｜>", "<end_of_utterance>",
     ]
 
-    /// Gathers the ids that end an answer: the ending token, the turn-ending ids given, and special tokens spelled as one.
+    /// Gathers the ids that end an answer: the ending token, the turn-ending ids given, and special tokens spelled as
+    /// one.
     mutating func findStops(_ given: [Int32] = []) {
         var stops: [Int32] = []
         func add(_ id: Int32) { if !stops.contains(id) { stops.append(id) } }

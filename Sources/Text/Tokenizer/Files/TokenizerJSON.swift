@@ -30,14 +30,16 @@ struct TokenizerJSON {
     func pipeline() throws(TokenizerError) -> TokenizerPipeline {
         guard let model = root["model"] else { throw root.failure("there is no model; this is no tokenizer.json") }
         let normalizer = try root["normalizer"].map { (part) throws(TokenizerError) in try readNormalizer(part) }
-        let preTokenizers = try root["pre_tokenizer"].map { (part) throws(TokenizerError) in try readPreTokenizers(part) } ?? []
+        var preTokenizers: [PreTokenizer] = []
+        if let part = root["pre_tokenizer"] { preTokenizers = try readPreTokenizers(part) }
         var tokens = try readVocabulary(model)
         let (tokenModel, unknown, readsBytes) = try readModel(model, tokens, preTokenizers)
         var pipeline = TokenizerPipeline(tokens: tokens, model: tokenModel)
         pipeline.normalizer = normalizer
         pipeline.preTokenizers = preTokenizers
         pipeline.mapsBytes = !readsBytes
-        pipeline.decoders = try root["decoder"].map { (part) throws(TokenizerError) in try readDecoders(part) } ?? [.joinedBySpaces]
+        pipeline.decoders = [.joinedBySpaces]
+        if let part = root["decoder"] { pipeline.decoders = try readDecoders(part) }
         pipeline.roles.unknown = unknown
         let added = root["added_tokens"] == nil ? [] : try root.list("added_tokens")
         for item in added {
@@ -69,7 +71,9 @@ struct TokenizerJSON {
     private func readVocabulary(_ model: JSONFields) throws(TokenizerError) -> TokenTable {
         guard let vocabulary = model["vocab"] else { throw model.failure("the model has no vocab") }
         if let pairs = vocabulary.value.arrayValue {
-            guard pairs.count < JSONFields.idLimit else { throw vocabulary.failure("\(pairs.count) tokens are too many") }
+            guard pairs.count < JSONFields.idLimit else {
+                throw vocabulary.failure("\(pairs.count) tokens are too many")
+            }
             var tokens = TokenTable(capacity: pairs.count)
             for (index, pair) in pairs.enumerated() {
                 guard let entry = pair.arrayValue, entry.count == 2, let text = entry[0].stringValue,
@@ -225,9 +229,9 @@ struct TokenizerJSON {
         var trie = ByteTrie()
         var scores: [Double] = []
         for entry in model["vocab"]?.value.arrayValue ?? [] {
-            guard let token = entry.arrayValue?.first?.stringValue, let score = entry.arrayValue?.last?.doubleValue else {
-                continue
-            }
+            guard let token = entry.arrayValue?.first?.stringValue,
+                let score = entry.arrayValue?.last?.doubleValue
+            else { continue }
             trie.insert(token.utf8, value: Int32(scores.count))
             scores.append(score)
         }
@@ -249,8 +253,8 @@ struct TokenizerJSON {
 extension BytePairModel {
     /// Adds the merge of two tokens to the one spelled by both, the right one without the continuing prefix.
     mutating func addMerge(
-        _ left: ArraySlice<UInt8>, _ right: ArraySlice<UInt8>, rank: Int, prefixCount: Int = 0, keepingFirst: Bool = false,
-        part: String
+        _ left: ArraySlice<UInt8>, _ right: ArraySlice<UInt8>, rank: Int, prefixCount: Int = 0,
+        keepingFirst: Bool = false, part: String
     ) throws(TokenizerError) {
         func find(_ token: ArraySlice<UInt8>) throws(TokenizerError) -> Int32 {
             if let id = tokens.id(of: token) { return id }

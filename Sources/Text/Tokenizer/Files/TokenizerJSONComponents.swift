@@ -41,7 +41,9 @@ extension TokenizerJSON {
                 spacesChinese: try part.bool("handle_chinese_chars", default: true),
                 stripsAccents: try part.bool("strip_accents", default: lowercases), lowercases: lowercases)
         case "Precompiled":
-            guard let text = try part.optionalString("precompiled_charsmap"), !text.isEmpty else { return .sequence([]) }
+            guard let text = try part.optionalString("precompiled_charsmap"), !text.isEmpty else {
+                return .sequence([])
+            }
             guard let bytes = Base64.decode(text.utf8) else {
                 throw TokenizerError(part: "\(part.path).precompiled_charsmap", reason: "this is no base64")
             }
@@ -103,7 +105,9 @@ extension TokenizerJSON {
         }
     }
 
-    private func behavior(_ part: JSONFields, default fallback: SplitBehavior?) throws(TokenizerError) -> SplitBehavior {
+    private func behavior(
+        _ part: JSONFields, default fallback: SplitBehavior?
+    ) throws(TokenizerError) -> SplitBehavior {
         guard let name = try part.optionalString("behavior") else {
             if let fallback { return fallback }
             throw part.failure("there is no behavior")
@@ -206,7 +210,8 @@ extension TokenizerJSON {
         }
         guard sequences == 1 else {
             throw TokenizerError(
-                part: "\(part.path).single", reason: "the text must stand in the template once, and stands \(sequences) times")
+                part: "\(part.path).single",
+                reason: "the text must stand in the template once, and stands \(sequences) times")
         }
         pipeline.prefixIDs = before + pipeline.prefixIDs
         pipeline.suffixIDs += after

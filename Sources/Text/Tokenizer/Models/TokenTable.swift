@@ -9,7 +9,8 @@ struct TokenTable: Sendable {
     private var used = 0
 
     // Where a token of no bytes is read from.
-    nonisolated(unsafe) private static let nothing = UnsafePointer<UInt8>(UnsafeMutablePointer<UInt8>.allocate(capacity: 1))
+    nonisolated(unsafe) private static let nothing =
+        UnsafePointer<UInt8>(UnsafeMutablePointer<UInt8>.allocate(capacity: 1))
 
     /// One more than the greatest id.
     var count: Int { lengths.count }

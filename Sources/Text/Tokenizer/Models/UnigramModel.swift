@@ -51,9 +51,9 @@ struct UnigramModel: Sendable {
                 let score =
                     userDefined.isEmpty || !userDefined.contains(id)
                     ? scores[Int(id)] : Double(Score(end - start) * longest) - 0.1
-                let candidate = score + Double(here)
-                if starts[end] < 0 || candidate > Double(best[end]) {
-                    best[end] = Score(candidate)
+                let candidate = Score(score) + here
+                if starts[end] < 0 || candidate > best[end] {
+                    best[end] = candidate
                     pieces[end] = id
                     starts[end] = start
                 }

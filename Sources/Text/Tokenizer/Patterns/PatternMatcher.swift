@@ -50,7 +50,9 @@ struct PatternMatcher {
         return program.isWord(UTF8Scalars.decode(bytes, start, position).scalar)
     }
 
-    private func holds(_ assertion: PatternAssertion, _ bytes: UnsafePointer<UInt8>, _ position: Int, _ end: Int) -> Bool {
+    private func holds(
+        _ assertion: PatternAssertion, _ bytes: UnsafePointer<UInt8>, _ position: Int, _ end: Int
+    ) -> Bool {
         switch assertion {
         case .textStart: position == 0
         case .textEnd: position == end

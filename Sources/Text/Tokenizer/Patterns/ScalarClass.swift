@@ -1,5 +1,5 @@
-/// The classes that patterns and normalizers ask of a scalar: its general category (Unicode Standard Annex #44), whether
-/// it is white space, and whether it is alphabetic.
+/// The classes that patterns and normalizers ask of a scalar: its general category (Unicode Standard Annex #44),
+/// whether it is white space, and whether it is alphabetic.
 ///
 /// A class code is the general category in its low five bits, where control characters that are white space have a code
 /// of their own, so that every set built of categories and white space is one 32-bit mask; bit 5 says alphabetic.

@@ -104,7 +104,9 @@ struct Splitter: Sendable {
         }
     }
 
-    private func arrange(_ parts: [(range: Range<Int>, isMatch: Bool)], _ offset: Int, into pieces: inout [Range<Int>]) {
+    private func arrange(
+        _ parts: [(range: Range<Int>, isMatch: Bool)], _ offset: Int, into pieces: inout [Range<Int>]
+    ) {
         func emit(_ range: Range<Int>) {
             if !range.isEmpty { pieces.append(range.lowerBound + offset..<range.upperBound + offset) }
         }

@@ -7,7 +7,8 @@ struct CharacterMap: Sendable {
     /// - Throws: ``TokenizerError`` where the sizes in the map do not add up.
     init(_ bytes: [UInt8], part: String) throws(TokenizerError) {
         guard bytes.count >= 4 else {
-            throw TokenizerError(part: part, reason: "the character map has \(bytes.count) bytes, and its header alone 4")
+            throw TokenizerError(
+                part: part, reason: "the character map has \(bytes.count) bytes, and its header alone 4")
         }
         func word(at start: Int) -> UInt32 {
             var value: UInt32 = 0

@@ -2,8 +2,8 @@
 /// list; the text is the list joined.
 enum TokenDecoder: Sendable {
     case byteLevel
-    /// Tokens `<0xXX>` become their bytes. Where those are no UTF-8, U+FFFD stands for every byte of the run, or for the
-    /// ill-formed bytes alone.
+    /// Tokens `<0xXX>` become their bytes. Where those are no UTF-8, U+FFFD stands for every byte of the run, or for
+    /// the ill-formed bytes alone.
     case byteFallback(replacesWholeRuns: Bool)
     case metaspace(replacement: [UInt8], prepends: Bool)
     case replace(Splitter.Rule, with: [UInt8])
