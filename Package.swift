@@ -27,10 +27,11 @@ let package = Package(
             name: "Apus", dependencies: ["Inference", "Models", "Checkpoints", "Text"],
             resources: [.copy("Resources")], swiftSettings: strict),
         .target(name: "Evaluation", dependencies: ["Apus", "Inference"], swiftSettings: strict),
+        .target(name: "Conversation", dependencies: ["Apus", "Inference", "Text"], swiftSettings: strict),
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "Apus", "Evaluation", "Inference", "Models", "Checkpoints", "Tensors", "Text",
+                "Apus", "Conversation", "Evaluation", "Inference", "Models", "Checkpoints", "Tensors", "Text",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -44,6 +45,7 @@ let package = Package(
         .testTarget(name: "TextTests", dependencies: ["Text"], resources: [.copy("Goldens")], swiftSettings: strict),
         .testTarget(
             name: "ModelsTests", dependencies: ["TestKit", "Models", "Checkpoints", "Tensors"], swiftSettings: strict),
+        .testTarget(name: "ChatTests", dependencies: ["Conversation", "Apus", "Inference"], swiftSettings: strict),
         .testTarget(
             name: "InferenceTests", dependencies: ["TestKit", "Inference", "Models", "Checkpoints", "Tensors"],
             resources: [.copy("Goldens")], swiftSettings: strict),
