@@ -1,6 +1,7 @@
 /// What a line that begins with a slash asks for.
 package enum ChatCommand: Sendable, Equatable {
     case help
+    /// Shows the system message, sets it, or, with the empty text, takes it away.
     case system(String?)
     case reset
     case regenerate
@@ -15,8 +16,8 @@ package enum ChatCommand: Sendable, Equatable {
     /// Names, arguments and meanings, as `/help` lists them.
     package static let catalog: [(name: String, argument: String, meaning: String)] = [
         ("help", "", "this list"),
-        ("system", "[TEXT]", "show the system message, or set it for the whole conversation"),
-        ("regenerate", "", "another answer to the last message: the next of its samples"),
+        ("system", "[TEXT]", "show, set or (with \"\") remove the system message"),
+        ("regenerate", "", "answer the last message again, with the next sample"),
         ("undo", "", "drop the last message and its answer"),
         ("reset", "", "begin anew; the system message and the settings stay"),
         ("history", "", "print the conversation"),
@@ -28,15 +29,16 @@ package enum ChatCommand: Sendable, Equatable {
     ]
 
     /// The text of `/help`.
-    package static var help: String {
+    package static var overview: String {
         let lines = catalog.map { entry in
             let left = "/\(entry.name) \(entry.argument)"
             return "  \(left)\(String(repeating: " ", count: max(1, 22 - left.count)))\(entry.meaning)"
         }
         return lines.joined(separator: "\n") + """
             \n
-            A line that ends in \\ goes on in the next one; \""" begins and ends a block of lines; a message that begins
-            with a slash is written with two. Ctrl-C stops an answer and keeps what was said.
+            A line that ends in \\ goes on in the next one; \""" begins and ends a block of
+            lines; a message that begins with a slash is written with two. Ctrl-C stops
+            an answer and keeps what was said.
             """
     }
 
@@ -46,7 +48,7 @@ package enum ChatCommand: Sendable, Equatable {
         let name = String(body.prefix { !$0.isWhitespace })
         let argument = trimmed(body.dropFirst(name.count))
         switch name {
-        case "system": self = .system(argument.isEmpty ? nil : argument)
+        case "system": self = .system(argument.isEmpty ? nil : argument == "\"\"" ? "" : argument)
         case "save", "save!", "load":
             guard !argument.isEmpty else { throw ChatError("/\(name) needs a file: /\(name) FILE.") }
             self = name == "load" ? .load(path: argument) : .save(path: argument, replaces: name == "save!")

@@ -5,13 +5,14 @@ package struct ChatError: Error, Sendable, Equatable, CustomStringConvertible {
     package init(_ description: String) { self.description = description }
 }
 
-/// The names nearest to a mistyped one, nearest first: at most three, those that begin with it before the others.
+/// The names nearest to a mistyped one, nearest first: at most three. Where it is the beginning of names, those alone.
 ///
 /// - Complexity: O(names · length²).
 func nearestNames(to wanted: String, among names: [String]) -> [String] {
+    let begun = wanted.isEmpty ? [] : names.filter { $0.hasPrefix(wanted) }
+    if !begun.isEmpty { return Array(begun.prefix(3)) }
     let limit = max(2, wanted.count / 3)
     let scored = names.compactMap { name -> (distance: Int, name: String)? in
-        if !wanted.isEmpty && name.hasPrefix(wanted) { return (0, name) }
         let distance = editDistance(Array(wanted.prefix(64)), Array(name))
         return distance <= limit ? (distance, name) : nil
     }

@@ -68,7 +68,7 @@ package struct InputAssembler: Sendable {
             lines.append(String(entry))
             return .more
         }
-        lines.append(String(end.dropLast(3)))
+        lines += end.dropLast(3).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         // The fences' own lines are no part of the text where nothing else stands on them.
         if lines.count > 1, lines.first!.allSatisfy(\.isWhitespace) { lines.removeFirst() }
         if lines.count > 1, lines.last!.allSatisfy(\.isWhitespace) { lines.removeLast() }

@@ -110,8 +110,11 @@ final class ChatSession {
 
     func perform(_ command: ChatCommand) throws -> Effect {
         switch command {
-        case .help: return .say(ChatCommand.help)
+        case .help: return .say(ChatCommand.overview)
         case .quit: return .leave
+        case .system(""):
+            transcript.system = nil
+            return .say("The system message is gone, from the beginning of the conversation.")
         case .system(let text?):
             transcript.system = text
             return .say("The system message is set; it counts from the beginning of the conversation.")
@@ -128,6 +131,9 @@ final class ChatSession {
         case .regenerate:
             guard let next = transcript.beforeNextSample() else {
                 throw ChatError("There is no message to answer; say something first.")
+            }
+            if next.sample > 0 && settings.options.sampling.isGreedy {
+                throw ChatError("At temperature 0 every sample is the same answer; /set temperature 0.8 lets them differ.")
             }
             return .answer(Question(transcript: next.transcript, sample: next.sample, isNew: false))
         case .tokens: return .say(try tokens())

@@ -37,8 +37,7 @@ final class LineReader {
                     cursorRow = 0
                 case .suspend:
                     leave(editor, prompt, continuation)
-                    Terminal.restore()
-                    kill(getpid(), SIGTSTP)
+                    Terminal.suspend()
                     Terminal.beginEditing()
                 case .submitted(let text):
                     leave(editor, prompt, continuation)

@@ -9,8 +9,9 @@ struct PipedChat {
     init(_ session: ChatSession) { self.session = session }
 
     func run() async throws {
+        guard let input = fdopen(STDIN_FILENO, "r") else { throw ChatError("Standard input cannot be read.") }
         var assembler = InputAssembler()
-        while let bytes = Self.readLine() {
+        while let bytes = Self.readLine(input) {
             guard var line = String(validatingUTF8Bytes: bytes) else {
                 throw ChatError("A line of standard input is not valid UTF-8; convert the input first.")
             }
@@ -42,10 +43,10 @@ struct PipedChat {
     }
 
     /// One line without its end; nil after the last.
-    private static func readLine() -> [UInt8]? {
+    private static func readLine(_ input: UnsafeMutablePointer<FILE>) -> [UInt8]? {
         var line: UnsafeMutablePointer<CChar>?
         var capacity = 0
-        let count = getline(&line, &capacity, stdin)
+        let count = getline(&line, &capacity, input)
         defer { free(line) }
         guard count > 0, let line else { return nil }
         let bytes = UnsafeRawBufferPointer(start: line, count: count)

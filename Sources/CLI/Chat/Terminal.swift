@@ -42,6 +42,17 @@ enum Terminal {
 
     static func restore() { restoreTerminal() }
 
+    /// Gives the terminal back and stops the process until the shell continues it.
+    static func suspend() {
+        restoreTerminal()
+        // On this very thread, where workers block signals: so nothing goes on before the stop.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGTSTP)
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+        raise(SIGTSTP)
+    }
+
     /// Bytes that the terminal sends.
     ///
     /// - Parameter patience: milliseconds to wait; nil waits for ever.

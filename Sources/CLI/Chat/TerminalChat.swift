@@ -53,7 +53,12 @@ struct TerminalChat {
         }
         interrupts.cancels(task)
         defer { interrupts.cancels(nil) }
-        let outcome = try await task.value
+        let outcome: ChatSession.Outcome
+        do { outcome = try await task.value } catch {
+            // Where an answer breaks off, the error gets its own line.
+            if !(error is ChatError) { Console.write("\n") }
+            throw error
+        }
         Console.write("\n")
         if let note = session.value.note(outcome) { Console.write(note + "\n") }
         Console.write("\n")
