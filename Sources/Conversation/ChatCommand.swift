@@ -23,7 +23,7 @@ package enum ChatCommand: Sendable, Equatable {
         ("history", "", "print the conversation"),
         ("tokens", "", "how much of the context the conversation takes"),
         ("set", "[NAME VALUE]", "list the settings, or change one"),
-        ("save", "FILE", "write the conversation to a new file; /save! replaces one"),
+        ("save", "FILE", "write the conversation to a new file; /save! overwrites"),
         ("load", "FILE", "go on with a saved conversation"),
         ("quit", "", "leave; so does Ctrl-D"),
     ]
