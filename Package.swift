@@ -27,10 +27,11 @@ let package = Package(
             name: "Apus", dependencies: ["Inference", "Models", "Checkpoints", "Text"],
             resources: [.copy("Resources")], swiftSettings: strict),
         .target(name: "Evaluation", dependencies: ["Apus", "Inference"], swiftSettings: strict),
+        .target(name: "Conversation", dependencies: ["Apus", "Inference", "Text"], swiftSettings: strict),
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "Apus", "Evaluation", "Inference", "Models", "Checkpoints", "Tensors", "Text",
+                "Apus", "Conversation", "Evaluation", "Inference", "Models", "Checkpoints", "Tensors", "Text",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -49,6 +50,7 @@ let package = Package(
             name: "AllocationTests",
             dependencies: ["AllocationCounter", "TestKit", "Inference", "Models", "Checkpoints", "Tensors"],
             swiftSettings: strict),
+        .testTarget(name: "ChatTests", dependencies: ["Conversation", "Apus", "Inference"], swiftSettings: strict),
         .testTarget(
             name: "InferenceTests", dependencies: ["TestKit", "Inference", "Models", "Checkpoints", "Tensors"],
             resources: [.copy("Goldens")], swiftSettings: strict),
