@@ -1,0 +1,165 @@
+import CKernels
+import Testing
+
+/// Law 2, operation by operation: each table gives the bits of the definition, however many rows and whatever company.
+@Suite struct OperationTests {
+    static func scratch<Result>(_ body: (UnsafeMutableRawPointer) -> Result) -> Result {
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: scratchBytes, alignment: 64)
+        defer { memory.deallocate() }
+        return body(memory)
+    }
+
+    // MARK: Products of float weights
+
+    static let floatTypes = [APUS_F32, APUS_F16, APUS_BF16]
+
+    /// [rows][outputs], with the rows in one call.
+    static func product(_ table: KernelTable, _ type: Int, _ weight: [[Float]], _ rows: [[Float]]) -> [[Float]] {
+        let inputs = weight[0].count
+        let stride = (weight.count + 31) / 32 * 32
+        var bytes: [UInt8] = []
+        for value in weight.joined() {
+            switch UInt32(type) {
+            case UInt32(APUS_F32): withUnsafeBytes(of: value) { bytes += $0 }
+            case UInt32(APUS_F16): withUnsafeBytes(of: Float16(value)) { bytes += $0 }
+            default: withUnsafeBytes(of: UInt16(value.bitPattern >> 16)) { bytes += $0 }
+            }
+        }
+        var x = rows.flatMap { $0 }
+        var out = [Float](repeating: .nan, count: rows.count * stride)
+        bytes.withUnsafeMutableBufferPointer { bytes in
+            x.withUnsafeMutableBufferPointer { x in
+                out.withUnsafeMutableBufferPointer { out in
+                    let c = apus_weight(
+                        data: bytes.baseAddress, outputs: Int64(weight.count), inputs: Int64(inputs),
+                        row_bytes: Int64(bytes.count / weight.count), type: Int32(type))
+                    var arguments = apus_product_arguments(
+                        weight: c, rows: Int64(rows.count), x: x.baseAddress, stride: Int64(inputs), codes: nil,
+                        code_stride: 0, scales: nil, sums: nil, out: out.baseAddress, out_stride: Int64(stride))
+                    scratch { table.kernels.product(&arguments, 0, Int64(stride / 32), $0) }
+                }
+            }
+        }
+        return rows.indices.map { Array(out[$0 * stride..<$0 * stride + weight.count]) }
+    }
+
+    @Test(arguments: [0, 1, 2]) func floatProductsFollowTheDefinition(_ kind: Int) {
+        let type = Int(Self.floatTypes[kind])
+        var random = SeededGenerator(state: 11)
+        for inputs in [1, 7, 16, 63, 64, 65, 200] {
+            // Values that half precision and bfloat16 hold exactly.
+            let weight = gaussianRows(35, inputs, &random).map { row in
+                row.map { Float(bitPattern: Float(Float16($0)).bitPattern & 0xFFFF_0000) }
+            }
+            let rows = gaussianRows(17, inputs, &random)
+            let expected = rows.map { OperationReference.product(weight, $0) }
+            for table in KernelTable.all {
+                for count in 1...17 {
+                    let result = Self.product(table, type, weight, Array(rows.suffix(count)))
+                    #expect(
+                        sameRows(result, Array(expected.suffix(count))),
+                        "\(table.name): \(count) rows, \(inputs) inputs")
+                }
+            }
+        }
+    }
+
+    // MARK: Norms
+
+    @Test(arguments: [false, true]) func normsFollowTheDefinition(_ subtractsMean: Bool) {
+        var random = SeededGenerator(state: 12)
+        for width in [1, 5, 15, 16, 17, 36, 64, 100, 257] {
+            let rows = gaussianRows(5, width, &random)
+            var weight = gaussianRows(1, width, &random)[0]
+            var bias = gaussianRows(1, width, &random)[0]
+            let expected = rows.map {
+                OperationReference.norm(
+                    $0, weight: weight, bias: subtractsMean ? bias : nil, epsilon: 1e-5, subtractsMean: subtractsMean)
+            }
+            for table in KernelTable.all {
+                for count in [1, 2, 5] {
+                    var x = rows.prefix(count).flatMap { $0 }
+                    var out = [Float](repeating: .nan, count: x.count)
+                    x.withUnsafeMutableBufferPointer { x in
+                        out.withUnsafeMutableBufferPointer { out in
+                            weight.withUnsafeMutableBufferPointer { weight in
+                                bias.withUnsafeMutableBufferPointer { bias in
+                                    var arguments = apus_norm_arguments(
+                                        x: x.baseAddress, stride: Int64(width), out: out.baseAddress,
+                                        out_stride: Int64(width), width: Int64(width), segments: 1,
+                                        weight: weight.baseAddress, bias: subtractsMean ? bias.baseAddress : nil,
+                                        epsilon: 1e-5, subtract_mean: subtractsMean ? 1 : 0)
+                                    Self.scratch { table.kernels.norm(&arguments, 0, Int64(count), $0) }
+                                }
+                            }
+                        }
+                    }
+                    for row in 0..<count {
+                        #expect(
+                            sameBits(Array(out[row * width..<(row + 1) * width]), expected[row]),
+                            "\(table.name): width \(width), row \(row) of \(count)")
+                    }
+                }
+            }
+        }
+    }
+
+    // MARK: Exponentials
+
+    /// The vector exponential is the scalar one, lane for lane; the sum has 16 lanes in double precision.
+    @Test func exponentialsAreOneFunction() {
+        var random = SeededGenerator(state: 13)
+        for count in [1, 15, 16, 17, 33, 1000] {
+            var x = (0..<count).map { _ in Float.random(in: -110...1, using: &random) }
+            if count == 1000 { x.replaceSubrange(0..<4, with: [0, -0.0, -104, -87.4]) }
+            let expected = x.map { apus_expf($0 - 0.5) }
+            var lanes = [Double](repeating: 0, count: 16)
+            for (i, weight) in expected.enumerated() { lanes[i % 16] += Double(weight) }
+            let sum = OperationReference.fold(lanes)
+            for table in KernelTable.all {
+                var weights = [Float](repeating: .nan, count: count)
+                let result = table.kernels.row_exp(x, Int64(count), 0.5, &weights)
+                #expect(sameBits(weights, expected), "\(table.name): \(count) values")
+                #expect(result.bitPattern == sum.bitPattern, "\(table.name): the sum of \(count)")
+                #expect(table.kernels.row_max(x, Int64(count)) == x.max(), "\(table.name)")
+            }
+        }
+    }
+
+    // MARK: Element-wise
+
+    /// Gates, bends and caps have the bits of the portable table, whose exponential the test above defines.
+    @Test func elementwiseOperationsAgree() {
+        var random = SeededGenerator(state: 14)
+        let operations: [(String, KeyPath<apus_kernels, apus_operation?>)] = [
+            ("add", \.add), ("scale", \.scale), ("gated_silu", \.gated_silu), ("gated_gelu", \.gated_gelu),
+            ("gelu", \.gelu), ("soft_cap", \.soft_cap),
+        ]
+        for width in [1, 15, 16, 17, 100] {
+            let rows = gaussianRows(3, width, &random).map { row in row.map { 6 * $0 } }
+            var other = gaussianRows(3, width, &random).flatMap { $0 }
+            for (name, path) in operations {
+                func apply(_ table: KernelTable, _ rows: [[Float]]) -> [Float] {
+                    var x = rows.flatMap { $0 }
+                    x.withUnsafeMutableBufferPointer { x in
+                        other.withUnsafeMutableBufferPointer { other in
+                            var arguments = apus_elementwise_arguments(
+                                x: x.baseAddress, stride: Int64(width), other: other.baseAddress,
+                                other_stride: Int64(width), width: Int64(width), factor: 30)
+                            Self.scratch { table.kernels[keyPath: path]!(&arguments, 0, Int64(rows.count), $0) }
+                        }
+                    }
+                    return x
+                }
+                let expected = apply(.portable, rows)
+                #expect(expected.allSatisfy(\.isFinite))
+                for table in KernelTable.all {
+                    #expect(sameBits(apply(table, rows), expected), "\(table.name): \(name), width \(width)")
+                    #expect(
+                        sameBits(apply(table, [rows[0]]), Array(expected.prefix(width))),
+                        "\(table.name): \(name) of one row, width \(width)")
+                }
+            }
+        }
+    }
+}
