@@ -26,7 +26,7 @@ let package = Package(
         .target(
             name: "Apus", dependencies: ["Inference", "Models", "Checkpoints", "Text"],
             resources: [.copy("Resources")], swiftSettings: strict),
-        .target(name: "Evaluation", dependencies: ["Apus", "Inference"], swiftSettings: strict),
+        .target(name: "Evaluation", dependencies: ["Apus", "Inference", "Models"], swiftSettings: strict),
         .executableTarget(
             name: "CLI",
             dependencies: [
@@ -52,5 +52,14 @@ let package = Package(
         .testTarget(
             name: "InferenceTests", dependencies: ["TestKit", "Inference", "Models", "Checkpoints", "Tensors"],
             resources: [.copy("Goldens")], swiftSettings: strict),
+        .testTarget(
+            name: "ApusTests", dependencies: ["Apus", "Inference", "Checkpoints", "Text"],
+            resources: [.copy("Goldens")], swiftSettings: strict),
+        .testTarget(
+            name: "EvaluationTests",
+            dependencies: ["Evaluation", "TestKit", "Apus", "Inference", "Models", "Checkpoints"],
+            resources: [.copy("Goldens")], swiftSettings: strict),
+        // The tests run the command as a process; the dependency makes sure that it is built.
+        .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: strict),
     ]
 )
