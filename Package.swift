@@ -26,8 +26,8 @@ let package = Package(
         .target(
             name: "Apus", dependencies: ["Inference", "Models", "Checkpoints", "Text"],
             resources: [.copy("Resources")], swiftSettings: strict),
-        .target(name: "Evaluation", dependencies: ["Apus", "Inference"], swiftSettings: strict),
         .target(name: "Conversation", dependencies: ["Apus", "Inference", "Text"], swiftSettings: strict),
+        .target(name: "Evaluation", dependencies: ["Apus", "Inference", "Models"], swiftSettings: strict),
         .executableTarget(
             name: "CLI",
             dependencies: [
@@ -38,6 +38,7 @@ let package = Package(
 
         .target(
             name: "TestKit", dependencies: ["Inference", "Models", "Checkpoints", "Tensors"], swiftSettings: strict),
+        .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"], swiftSettings: strict),
         .testTarget(
             name: "CheckpointsTests", dependencies: ["Checkpoints", "Tensors"], resources: [.copy("Goldens")],
@@ -45,7 +46,6 @@ let package = Package(
         .testTarget(name: "TextTests", dependencies: ["Text"], resources: [.copy("Goldens")], swiftSettings: strict),
         .testTarget(
             name: "ModelsTests", dependencies: ["TestKit", "Models", "Checkpoints", "Tensors"], swiftSettings: strict),
-        .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         .testTarget(
             name: "AllocationTests",
             dependencies: ["AllocationCounter", "TestKit", "Inference", "Models", "Checkpoints", "Tensors"],
@@ -54,5 +54,14 @@ let package = Package(
         .testTarget(
             name: "InferenceTests", dependencies: ["TestKit", "Inference", "Models", "Checkpoints", "Tensors"],
             resources: [.copy("Goldens")], swiftSettings: strict),
+        .testTarget(
+            name: "ApusTests", dependencies: ["Apus", "Inference", "Checkpoints", "Text"],
+            resources: [.copy("Goldens")], swiftSettings: strict),
+        .testTarget(
+            name: "EvaluationTests",
+            dependencies: ["Evaluation", "TestKit", "Apus", "Inference", "Models", "Checkpoints"],
+            resources: [.copy("Goldens")], swiftSettings: strict),
+        // The tests run the command as a process; the dependency makes sure that it is built.
+        .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: strict),
     ]
 )

@@ -1,6 +1,7 @@
 public import Apus
 internal import Foundation
-internal import Inference
+public import Inference
+internal import Models
 
 /// Perplexity of a text: e to the mean surprise of its tokens, with an error bar.
 ///
@@ -32,12 +33,19 @@ public struct Perplexity: Sendable {
         _ model: LanguageModel, tokens: [Int32], window: Int, stride: Int,
         progress: @Sendable (Int) -> Void = { _ in }
     ) async throws -> Perplexity {
+        try await measure(model.engine, tokens: tokens, window: window, stride: stride, progress: progress)
+    }
+
+    /// Measures tokens by an engine alone; see ``measure(_:tokens:window:stride:progress:)``.
+    public static func measure(
+        _ engine: Engine, tokens: [Int32], window: Int, stride: Int, progress: @Sendable (Int) -> Void = { _ in }
+    ) async throws -> Perplexity {
         guard tokens.count >= 2 else { throw EvaluationError.textTooShort(tokens: tokens.count) }
         guard window >= 2, stride >= 1, stride <= window else {
             throw EvaluationError.impossibleWindow(window: window, stride: stride)
         }
-        let configuration = model.engine.configuration
-        let context = min(configuration.context ?? model.shape.context, model.shape.context)
+        let configuration = engine.configuration
+        let context = min(configuration.context ?? engine.model.shape.context, engine.model.shape.context)
         guard min(window, tokens.count) <= context else {
             throw EvaluationError.windowTooLong(window: window, context: context)
         }
@@ -57,7 +65,7 @@ public struct Perplexity: Sendable {
         for start in Swift.stride(from: 0, to: windows.count, by: together) {
             let group = windows[start..<min(start + together, windows.count)]
             let streams = try group.map { window in
-                try model.engine.submit(
+                try engine.submit(
                     GenerationRequest(
                         prompt: Array(tokens[window.begin..<window.end]), maximumTokens: 0, promptLogprobs: 0))
             }
