@@ -1,6 +1,6 @@
 """Writes a model's card, `README.md`, from its configuration, its training log, and what `evaluate.py` measured.
 
-  python card.py ../../Models/stories-draft --log logs/stories-draft.csv --mix stories:5,restored:4,children:1
+  python card.py ../../Models/stories-draft --log logs/stories-draft.csv
 """
 import argparse
 import csv
@@ -23,6 +23,16 @@ WEAK = {
 - It knows nothing about the world, answers no questions, and follows no instructions.
 - Its books are from the nineteenth and early twentieth century, and so are their manners and prejudices.""",
 }
+HISTORY = {
+    "stories-draft": "Trained in two stretches: 1.5 M tokens (windows of 512, 2,048 tokens a step, the mixture 50 % stories, "
+                     "40 % restored, 10 % children's books), then on from there at the full rate (4,096 tokens a step, the "
+                     "mixture below) to the end, where the rate falls to zero over the last quarter of the time.",
+    "stories": "Grown from `stories-draft` as that stood after 4.8 M tokens, before its rate fell: every width was doubled "
+               "such that the function stayed the same (`Workshop/Training/grow.py`), then trained on with the mixture "
+               "below, 4,096 tokens a step, windows of 512, at the end 1,024; the rate falls linearly to zero over the second "
+               "half of the time. The tokens counted here are those after the growth.",
+}
+MIX = {"stories-draft": "stories:3.5,restored:3.5,children:2,plain:1", "stories": "stories:3.5,restored:3.5,children:2,plain:1"}
 GROUPS = {
     "stories": "TinyStories, an extract of 2 MB (2,200 stories of its 2,316; CDLA-Sharing-1.0)",
     "restored": "TinyStories, 2,714 further stories from an extract in lower case, their case restored by rule",
@@ -40,8 +50,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("--log", required=True)
-    parser.add_argument("--mix", required=True)
-    parser.add_argument("--batch", required=True, help="what a step was, in words")
     o = parser.parse_args()
     name = os.path.basename(os.path.normpath(o.model))
     with open(os.path.join(o.model, "config.json")) as file:
@@ -51,7 +59,7 @@ def main():
     with open(o.log) as file:
         rows = list(csv.DictReader(file))
     last = rows[-1]
-    weights = {part.split(":")[0]: float(part.split(":")[1]) for part in o.mix.split(",")}
+    weights = {part.split(":")[0]: float(part.split(":")[1]) for part in MIX[name].split(",")}
     total = sum(weights.values())
     sizes = {f: os.path.getsize(os.path.join(o.model, f)) for f in os.listdir(o.model)}
     gguf = f"{name}-q8_0.gguf"
@@ -69,9 +77,8 @@ def main():
     out += [f"| {100 * w / total:.0f} % | {GROUPS[g]} |" for g, w in weights.items()]
     out += ["", "The books are named in `Workshop/Training/texts.py`, which also says how the texts were normalised (straight "
             "quotes, `--` for dashes, one empty line between paragraphs).", "", "## Training", "",
-            f"{int(last['step']):,} steps, {int(last['tokens']):,} tokens ({o.batch}), {float(last['minutes']):.0f} minutes of "
-            "two CPU cores that other work shared. Muon for the matrices, Adam for embeddings and norms; the rate rises over "
-            "60 steps, stays, and falls linearly to zero. Last training loss "
+            f"{int(last['step']):,} steps, {int(last['tokens']):,} tokens, {float(last['minutes']):.0f} minutes of two CPU cores "
+            f"that other work shared. {HISTORY[name]} Muon for the matrices, Adam for embeddings and norms. Last training loss "
             f"{float(last['loss']):.3f} nats a token. The log is `Workshop/Training/{o.log}`.", "",
             "![loss](loss.svg)", "", "## Held-out text", "",
             "None of it was learnt from. Definition: `Workshop/Training/evaluate.py`.", "",

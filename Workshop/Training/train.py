@@ -3,7 +3,8 @@
 Matrices of the blocks learn by Muon (momentum, orthogonalised by Newton and Schulz's iteration), embeddings and norms
 by Adam. The rate rises, stays, and falls linearly to zero; the schedule runs on the clock (`--minutes`), so that a
 finished model exists at a given time however busy the machine is; the log says what was done at each step.
-Run again with the same --work folder, it continues from the last checkpoint.
+Run again with the same --work folder, it continues from the last checkpoint; SIGTERM to the process makes it write one and
+end. `--from` starts a fresh model from the weights of another that is half as wide (`grow.py`).
 
 With `--workers 2`, two processes of one thread each share a step's rows and add their gradients. On a busy machine that
 is faster than one process of two threads, whose threads wait for each other at every operation.
@@ -12,6 +13,7 @@ import argparse
 import csv
 import json
 import os
+import signal
 import time
 
 import numpy as np
@@ -82,6 +84,8 @@ def options():
     parser.add_argument("--matrix-rate", type=float, default=0.02)
     parser.add_argument("--embedding-rate", type=float, default=0.004)
     parser.add_argument("--decay-share", type=float, default=0.45)
+    parser.add_argument("--warmup", type=int, default=60, help="steps")
+    parser.add_argument("--from", dest="source", help="weights to start from, written by grow.py")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1, help="threads a worker")
     parser.add_argument("--workers", type=int, default=1)
@@ -132,6 +136,9 @@ def run(rank, o):
         for name, state in saved["streams"].items():
             mixture.streams[name].restore(state)
         say(f"continuing at step {step}")
+    elif o.source:
+        network.load_state_dict(torch.load(o.source, weights_only=True))
+        say(f"starting from {os.path.basename(o.source)}")
     compiled = torch.compile(network) if o.compile else network
 
     def checkpoint(file):
@@ -150,10 +157,16 @@ def run(rank, o):
         with open(os.path.join(o.work, "options.json"), "w") as file:
             json.dump(vars(o), file, indent=2)
     limit, before, losses, saved_at, stable = o.minutes * 60, time.monotonic(), [], spent, False
-    while spent < limit:
+    stopping = []
+
+    def on_stop(*_):
+        stopping.append(True)
+
+    signal.signal(signal.SIGTERM, on_stop)
+    while spent < limit and not stopping:
         share = spent / limit
         length = [b for a, b in lengths if share >= a][-1]
-        factor = min(1.0, (step + 1) / 60, (1 - share) / o.decay_share)
+        factor = min(1.0, (step + 1) / o.warmup, (1 - share) / o.decay_share)
         if chief and share >= 1 - o.decay_share and not stable and step > 60:
             checkpoint(os.path.join(o.work, "stable.pt"))  # where a longer run would go on from
             stable = True
@@ -168,12 +181,13 @@ def run(rank, o):
         now = time.monotonic()
         spent, before = spent + now - before, now
         if o.workers > 1:  # one sum carries the gradients, the loss, and the chief's clock
-            flat = torch.cat([p.grad.flatten() for p in parameters] + [torch.tensor([total, spent if chief else 0.0])])
+            flat = torch.cat([p.grad.flatten() for p in parameters] + [torch.tensor([total, spent if chief else 0.0, len(stopping)])])
             dist.all_reduce(flat)
-            pieces = flat.split([p.numel() for p in parameters] + [1, 1])
+            pieces = flat.split([p.numel() for p in parameters] + [1, 1, 1])
             for p, piece in zip(parameters, pieces):
                 p.grad = piece.view_as(p)
-            total, spent = pieces[-2].item(), pieces[-1].item()
+            total, spent = pieces[-3].item(), pieces[-2].item()
+            stopping[:] = [True] * int(pieces[-1].item())  # one stops, all stop
         torch.nn.utils.clip_grad_norm_(others, 1.0)
         muon.step(o.matrix_rate * factor)
         for group in adam.param_groups:
