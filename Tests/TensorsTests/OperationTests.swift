@@ -152,7 +152,7 @@ import Testing
                     return x
                 }
                 let expected = apply(.portable, rows)
-                #expect(expected.allSatisfy(\.isFinite))
+                #expect(expected.allSatisfy { $0.isFinite })
                 for table in KernelTable.all {
                     #expect(sameBits(apply(table, rows), expected), "\(table.name): \(name), width \(width)")
                     #expect(
