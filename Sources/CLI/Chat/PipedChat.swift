@@ -12,7 +12,7 @@ struct PipedChat {
         guard let input = fdopen(STDIN_FILENO, "r") else { throw ChatError("Standard input cannot be read.") }
         var assembler = InputAssembler()
         while let bytes = Self.readLine(input) {
-            guard var line = String(validatingUTF8Bytes: bytes) else {
+            guard var line = String(validating: bytes, as: UTF8.self) else {
                 throw ChatError("A line of standard input is not valid UTF-8; convert the input first.")
             }
             if line.last == "\r" { line.removeLast() }
