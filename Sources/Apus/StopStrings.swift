@@ -2,36 +2,36 @@ internal import Inference
 internal import Synchronization
 internal import Text
 
-/// Finds the earliest of several texts in a stream of text, and holds back what could be the beginning of one.
+/// Ends a stream of text where one of several texts is first complete, and holds back what could be the beginning of one.
+/// Of stop texts that are complete with the same byte the longest counts. How the stream is cut plays no part.
 struct StopMatcher {
     private let stops: [[UInt8]]
+    /// The longest end of the text that some stop text begins with.
     private var held: [UInt8] = []
     private(set) var isComplete = false
 
-    init(_ stops: [String]) { self.stops = stops.map { Array($0.utf8) } }
+    /// Longest first.
+    init(_ stops: [String]) { self.stops = stops.map { Array($0.utf8) }.sorted { $0.count > $1.count } }
 
-    /// Takes more text; returns what is certain to come before any stop text.
+    /// Takes more text, whole characters; returns what is certain to come before any stop text.
+    ///
+    /// - Complexity: bytes × stop texts × the square of their length at worst; one comparison a byte on most text.
     mutating func push(_ text: String) -> String {
         guard !isComplete else { return "" }
         if stops.isEmpty { return text }
-        held += Array(text.utf8)
-        for start in held.indices {
-            for stop in stops where held[start...].starts(with: stop) {
+        var before: [UInt8] = []
+        for byte in text.utf8 {
+            held.append(byte)
+            if let stop = stops.first(where: { held.count >= $0.count && held.suffix($0.count).elementsEqual($0) }) {
                 isComplete = true
-                let before = String(decoding: held[..<start], as: UTF8.self)
+                before += held.dropLast(stop.count)
                 held = []
-                return before
+                break
             }
-            // A stop text may have begun here: what follows waits for more.
-            let rest = held[start...]
-            if stops.contains(where: { $0.starts(with: rest) }) {
-                let before = String(decoding: held[..<start], as: UTF8.self)
-                held.removeFirst(start)
-                return before
-            }
+            // Stop texts begin with a character, so what is held does too.
+            while !held.isEmpty, !stops.contains(where: { $0.starts(with: held) }) { before.append(held.removeFirst()) }
         }
-        defer { held = [] }
-        return String(decoding: held, as: UTF8.self)
+        return String(decoding: before, as: UTF8.self)
     }
 
     /// What was held back, now that nothing follows.
