@@ -18,7 +18,8 @@ public enum BuiltInModels {
 
     public static let all = [
         Entry(
-            name: "stories", summary: "a small storyteller in English (Llama form, Q8_0), for trying things without a download",
+            name: "stories",
+            summary: "a small storyteller in English (Llama form, Q8_0), for trying things without a download",
             resource: "stories.gguf")
     ]
 
@@ -29,7 +30,9 @@ public enum BuiltInModels {
         guard let entry = all.first(where: { $0.name == short }) else {
             throw CheckpointError(
                 file: name,
-                reason: "there is no built-in model of this name; there is \(all.map { scheme + $0.name }.joined(separator: ", "))")
+                reason:
+                    "there is no built-in model of this name; there is \(all.map { scheme + $0.name }.joined(separator: ", "))"
+            )
         }
         return Bundle.module.bundleURL.appendingPathComponent("Resources").appendingPathComponent(entry.resource).path
     }

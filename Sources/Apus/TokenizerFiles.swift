@@ -28,7 +28,8 @@ public struct TokenizerFiles: Sendable {
         guard FileManager.default.fileExists(atPath: name, isDirectory: &isFolder) else {
             throw CheckpointError(
                 file: name,
-                reason: "there is no file or folder of this name; give a model, a tokenizer.json, a tokenizer.model or a "
+                reason:
+                    "there is no file or folder of this name; give a model, a tokenizer.json, a tokenizer.model or a "
                     + "vocabulary-only GGUF")
         }
         if isFolder.boolValue { return try openFolder(name) }
@@ -73,7 +74,9 @@ public struct TokenizerFiles: Sendable {
     }
 
     private static func modelType(_ folder: String) throws(CheckpointError) -> String? {
-        guard let bytes = try file("config.json", folder), let config = try? JSONValue(parsing: bytes) else { return nil }
+        guard let bytes = try file("config.json", folder), let config = try? JSONValue(parsing: bytes) else {
+            return nil
+        }
         return config["model_type"]?.stringValue
     }
 
@@ -91,7 +94,8 @@ public struct TokenizerFiles: Sendable {
         }
         throw CheckpointError(
             file: name, field: "tokenizer",
-            reason: "there is neither tokenizer.json nor tokenizer.model beside the weights; copy the model's own there")
+            reason: "there is neither tokenizer.json nor tokenizer.model beside the weights; copy the model's own there"
+        )
     }
 
     /// Families whose SentencePiece tokenizers put the beginning token before a text unless their configuration says

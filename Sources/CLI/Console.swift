@@ -111,13 +111,15 @@ enum Console {
         // Where the text that the well-formed part makes differs from the bytes, it went wrong.
         let repaired = Array(String(decoding: bytes, as: UTF8.self).utf8)
         let place = zip(bytes, repaired).prefix { $0 == $1 }.count
-        throw InputError(file: name, reason: "the text is not valid UTF-8 at byte \(place); convert it first (iconv -t UTF-8)")
+        throw InputError(
+            file: name, reason: "the text is not valid UTF-8 at byte \(place); convert it first (iconv -t UTF-8)")
     }
 
     /// Any value as one line or an indented object of JSON, keys sorted.
     static func json(_ value: some Encodable, pretty: Bool = false) throws -> String {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = pretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
+        encoder.outputFormatting =
+            pretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 

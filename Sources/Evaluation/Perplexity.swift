@@ -103,7 +103,7 @@ public enum EvaluationError: Error, Sendable, Equatable, CustomStringConvertible
 
     public var description: String {
         switch self {
-        case .textTooShort(let tokens): 
+        case .textTooShort(let tokens):
             "the text has \(tokens == 1 ? "1 token" : "\(tokens) tokens"); at least two are needed to score one"
         case .impossibleWindow(let window, let stride):
             "a window of \(window) tokens with a stride of \(stride) is impossible; take 2 or more and a stride from 1 to "

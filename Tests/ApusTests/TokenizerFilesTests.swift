@@ -23,7 +23,8 @@ import Text
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("apus-tests-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try FileManager.default.copyItem(
-            at: Self.goldens.appendingPathComponent("tokenizer.model"), to: folder.appendingPathComponent("tokenizer.model"))
+            at: Self.goldens.appendingPathComponent("tokenizer.model"),
+            to: folder.appendingPathComponent("tokenizer.model"))
         for (name, text) in files { try Data(text.utf8).write(to: folder.appendingPathComponent(name)) }
         return folder.path
     }
@@ -61,7 +62,9 @@ import Text
     }
 
     @Test func refusalsNameTheFile() throws {
-        let path = try folder(["tokenizer.json": "{}", "other.json": "[", "empty.json": "", "ranks.tiktoken": "x", "text": "x"])
+        let path = try folder([
+            "tokenizer.json": "{}", "other.json": "[", "empty.json": "", "ranks.tiktoken": "x", "text": "x",
+        ])
         defer { try? FileManager.default.removeItem(atPath: path) }
         for name in ["", "/other.json", "/empty.json", "/ranks.tiktoken", "/text", "/missing"] {
             let error = #expect(throws: CheckpointError.self) { try TokenizerFiles.open(path + name) }

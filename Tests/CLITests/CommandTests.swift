@@ -41,7 +41,8 @@ import Testing
         #expect(try ids(text("5")) == ids(text("5")))
         #expect(try ids(text("5")) != ids(text("6")))
         // A random seed is told, and gives the same answer again.
-        let random = try Apus.run("run", "One day", "--max-tokens", "16", "--temperature", "1", "--seed", "random", "--json")
+        let random = try Apus.run(
+            "run", "One day", "--max-tokens", "16", "--temperature", "1", "--seed", "random", "--json")
         let seed = try #require(try random.json()["seed"] as? NSNumber)
         #expect(try ids(text("\(seed.uint64Value)")) == ids(random))
     }
@@ -64,17 +65,21 @@ import Testing
         let folder = try TemporaryFolder()
         defer { folder.remove() }
         let model = try folder.model(template: Self.template)
-        let messages = try folder.write("messages.json", #"[{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}]"#)
+        let messages = try folder.write(
+            "messages.json", #"[{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}]"#)
         let rendered = try Apus.run("template", model, "--messages", messages)
         #expect(rendered.code == 0, "\(rendered.error)")
         #expect(rendered.text == "<|bos|>system: Be kind.\n<|bos|>user: Hi\nbot:")
         let ids = try Apus.run("tokenize", model, "--special", "--json", input: rendered.output).json()["ids"] as? [Int]
-        let answer = try Apus.run("run", model, "Hi", "--chat", "--system", "Be kind.", "--max-tokens", "4", "--json").json()
+        let answer = try Apus.run("run", model, "Hi", "--chat", "--system", "Be kind.", "--max-tokens", "4", "--json")
+            .json()
         #expect(answer["prompt_ids"] as? [Int] == ids)
 
         let bare = try folder.write("bare.jinja", Self.template)
         let flags = ["--bos-token", "<s>", "--no-generation-prompt"]
-        #expect(try Apus.run(["template", bare, "--messages", messages] + flags).text == "<s>system: Be kind.\n<s>user: Hi\n")
+        #expect(
+            try Apus.run(["template", bare, "--messages", messages] + flags).text
+                == "<s>system: Be kind.\n<s>user: Hi\n")
         let tools = try folder.write("tools.json", #"[{"type": "function", "function": {"name": "f"}}]"#)
         let listing = try folder.write("tools.jinja", "{{ tools[0].function.name }} {{ messages | length }}")
         #expect(try Apus.run("template", listing, "--messages", messages, "--tools", tools).text == "f 2")
@@ -91,7 +96,8 @@ import Testing
         #expect(try Apus.run("tokenize", "builtin:stories", "--decode", input: words.output).output == input)
 
         func list(_ flags: String...) throws -> [Int] {
-            let outcome = try Apus.run(["tokenize", "builtin:stories", "--json"] + flags, input: Array("a<|end|>".utf8))
+            let outcome = try Apus.run(
+                ["tokenize", "builtin:stories", "--json"] + flags, input: Array("a<|end|>".utf8))
             return try #require(try outcome.json()["ids"] as? [Int])
         }
         let plain = try list()
@@ -113,7 +119,9 @@ import Testing
         let object = try outcome.json()
         #expect(outcome.code == 0)
         #expect(object["bytes"] as? Int == text.utf8.count)
-        let ids = try #require(try Apus.run("tokenize", "builtin:stories", "--bos", "--json", input: Array(text.utf8)).json()["ids"] as? [Int])
+        let ids = try #require(
+            try Apus.run("tokenize", "builtin:stories", "--bos", "--json", input: Array(text.utf8)).json()["ids"]
+                as? [Int])
         #expect(object["tokens"] as? Int == ids.count - 1)
         let value = try #require(object["perplexity"] as? Double)
         let error = try #require(object["stderr"] as? Double)

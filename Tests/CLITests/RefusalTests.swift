@@ -47,9 +47,11 @@ import Testing
         try expectRefusal(["tokenize", folder.path + "/none.json"], code: 1, "none.json")
         try expectRefusal(["perplexity", "builtin:stories", folder.path], code: 1, "folder")
         try expectRefusal(["perplexity", "builtin:stories", empty], code: 1, "at least two")
-        try expectRefusal(["template", text, "--messages", folder.path + "/none.json"], code: 1, "none.json")
+        let template = try folder.write("chat.jinja", "{{ messages }}")
+        try expectRefusal(["template", template, "--messages", folder.path + "/none.json"], code: 1, "none.json")
         let messages = try folder.write("messages.json", "5")
-        try expectRefusal(["template", text, "--messages", messages], code: 1, "messages.json", "array of messages")
+        try expectRefusal(
+            ["template", template, "--messages", messages], code: 1, "messages.json", "array of messages")
         try folder.write("config.json", #"{"architectures": ["UnheardOf"]}"#)
         try FileManager.default.removeItem(atPath: text)
         try FileManager.default.removeItem(atPath: empty)
@@ -78,7 +80,8 @@ import Testing
         try expectRefusal(["run"], input: [0x61, 0xFF], code: 1, "UTF-8 at byte 1")
         let long = Array(String(repeating: "word ", count: 3000).utf8)
         let count = try #require(
-            try Apus.run("tokenize", "builtin:stories", "--bos", "--json", input: long).json()["ids"] as? [Int]).count
+            try Apus.run("tokenize", "builtin:stories", "--bos", "--json", input: long).json()["ids"] as? [Int]
+        ).count
         try expectRefusal(
             ["run", "--context", "50"], input: long, code: 1, "\(count) tokens", "\(count - 49) more")
         try expectRefusal(["run", "Hi", "--chat"], code: 1, "no chat template")
@@ -93,7 +96,9 @@ import Testing
     }
 
     @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/full"))) func aFullDiskIsTold() throws {
-        for arguments in [["run", "Hi", "--max-tokens", "2"], ["run", "Hi", "--max-tokens", "2", "--json"], ["--help"], ["models"]] {
+        for arguments in [
+            ["run", "Hi", "--max-tokens", "2"], ["run", "Hi", "--max-tokens", "2", "--json"], ["--help"], ["models"],
+        ] {
             let full = try #require(FileHandle(forWritingAtPath: "/dev/full"))
             let outcome = try Apus.run(arguments, output: full)
             #expect(outcome.code == 1)
@@ -112,7 +117,8 @@ import Testing
         try output.fileHandleForReading.close()
         process.waitUntilExit()
         #expect(error.fileHandleForReading.readDataToEndOfFile().isEmpty)
-        #expect(process.terminationReason == .exit ? process.terminationStatus == 0 : process.terminationStatus == SIGPIPE)
+        #expect(
+            process.terminationReason == .exit ? process.terminationStatus == 0 : process.terminationStatus == SIGPIPE)
     }
 
     @Test func anInterruptEndsTheAnswer() throws {

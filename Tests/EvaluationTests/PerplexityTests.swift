@@ -45,7 +45,8 @@ import Testing
                 engine, tokens: record.tokens, window: golden.window, stride: golden.stride)
             #expect(found.tokens == golden.scored)
             // Four digits, with one to spare.
-            #expect(abs(found.value / golden.perplexity - 1) < 1e-5, "\(record.model) \(golden.window)/\(golden.stride)")
+            #expect(
+                abs(found.value / golden.perplexity - 1) < 1e-5, "\(record.model) \(golden.window)/\(golden.stride)")
             #expect(abs(found.standardError / golden.standard_error - 1) < 1e-5)
             #expect(abs(exp(found.surprise / Double(found.tokens)) / found.value - 1) < 1e-12)
         }
@@ -72,7 +73,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (2, 2, 1), (2, 3, 3), (3, 2, 2), (3, 2, 1), (9, 4, 4), (9, 4, 3), (9, 4, 1), (8, 4, 2), (12, 12, 5), (12, 30, 7),
+        (2, 2, 1), (2, 3, 3), (3, 2, 2), (3, 2, 1), (9, 4, 4), (9, 4, 3), (9, 4, 1), (8, 4, 2), (12, 12, 5),
+        (12, 30, 7),
     ]) func windowsAreThoseOfTheDefinition(_ count: Int, _ window: Int, _ stride: Int) async throws {
         let record = try #require(Self.records.first)
         let engine = try Self.engine(record.model, running: 3)

@@ -15,8 +15,12 @@ struct Inspect: ParsableCommand {
             """)
 
     @Argument(help: "A GGUF file, a folder or a built-in model.") var model: String
-    @Option(parsing: .unconditional, help: ArgumentHelp("The context to plan memory for; by default the model's own.", valueName: "n")) var context: Int?
-    @Option(help: ArgumentHelp("How keys and values would be kept: f32, f16 or bf16.", valueName: "type")) var cacheType: CacheTypeArgument = .f32
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("The context to plan memory for; by default the model's own.", valueName: "n")) var context:
+        Int?
+    @Option(help: ArgumentHelp("How keys and values would be kept: f32, f16 or bf16.", valueName: "type"))
+    var cacheType: CacheTypeArgument = .f32
     @Flag(help: "List every tensor on a line of its own.") var tensors = false
     @Flag(help: "Print one JSON object.") var json = false
 
@@ -32,12 +36,14 @@ struct Inspect: ParsableCommand {
         let tokenizer = try files.tokenizer()
         let template = try files.template(tokenizer)
         if let context, context > shape.context {
-            Console.note("the model was made for \(shape.context) tokens; --context \(context) is taken as \(shape.context)")
+            Console.note(
+                "the model was made for \(shape.context) tokens; --context \(context) is taken as \(shape.context)")
         }
         let positions = min(context ?? shape.context, shape.context)
         let configuration = EngineConfiguration()
         let pages = (positions + configuration.pageSize - 1) / configuration.pageSize
-        let cache = pages * CacheStorage.pageBytes(layers: shape.cache, pageSize: configuration.pageSize, type: cacheType.type)
+        let cache =
+            pages * CacheStorage.pageBytes(layers: shape.cache, pageSize: configuration.pageSize, type: cacheType.type)
         let scratch = Scratch.bytes(
             shape, maximumRows: configuration.tokenBudget, maximumOutputs: configuration.maximumRunning)
         var report = Report(
@@ -75,18 +81,35 @@ struct Inspect: ParsableCommand {
             Console.write(label.padding(toLength: 14, withPad: " ", startingAt: 0) + value + "\n")
         }
         line("model", "\(report.name) (\(report.format))")
-        line("architecture", "\(report.architecture), \(report.layers) layers of width \(report.width), feed-forward \(report.feed_forward)")
-        line("attention", "\(report.heads) heads of \(report.head_width), \(report.cache_heads) cache heads"
-            + (report.sliding_windows.map { windows in ", sliding window \(Set(windows.filter { $0 > 0 }).sorted().map(String.init).joined(separator: "/")) on \(windows.count { $0 > 0 }) layers" } ?? ""))
-        line("parameters", String(format: "%@, %.2f bits each, %@", grouped(report.parameters), report.bits_per_weight, Console.bytes(report.weight_bytes)))
+        line(
+            "architecture",
+            "\(report.architecture), \(report.layers) layers of width \(report.width), feed-forward \(report.feed_forward)"
+        )
+        line(
+            "attention",
+            "\(report.heads) heads of \(report.head_width), \(report.cache_heads) cache heads"
+                + (report.sliding_windows.map { windows in
+                    ", sliding window \(Set(windows.filter { $0 > 0 }).sorted().map(String.init).joined(separator: "/")) on \(windows.count { $0 > 0 }) layers"
+                } ?? ""))
+        line(
+            "parameters",
+            String(
+                format: "%@, %.2f bits each, %@", grouped(report.parameters), report.bits_per_weight,
+                Console.bytes(report.weight_bytes)))
         let types = report.types.sorted { $0.value > $1.value }
             .map { String(format: "%@ %.1f %%", $0.key, 100 * Double($0.value) / Double(max(report.parameters, 1))) }
         line("types", types.joined(separator: ", "))
-        line("vocabulary", "\(report.vocabulary) scores; tokenizer of \(report.tokenizer.tokens) tokens, bos \(report.tokenizer.bos ?? "none"), eos \(report.tokenizer.eos ?? "none")")
+        line(
+            "vocabulary",
+            "\(report.vocabulary) scores; tokenizer of \(report.tokenizer.tokens) tokens, bos \(report.tokenizer.bos ?? "none"), eos \(report.tokenizer.eos ?? "none")"
+        )
         line("template", report.template ?? "none")
         line("context", "\(report.context) tokens")
         let memory = report.memory
-        line("memory", "\(Console.bytes(memory.total)) at \(memory.context) tokens: weights \(Console.bytes(memory.weights)) (mapped), cache \(Console.bytes(memory.cache)) (\(memory.cache_type)), scratch \(Console.bytes(memory.scratch))")
+        line(
+            "memory",
+            "\(Console.bytes(memory.total)) at \(memory.context) tokens: weights \(Console.bytes(memory.weights)) (mapped), cache \(Console.bytes(memory.cache)) (\(memory.cache_type)), scratch \(Console.bytes(memory.scratch))"
+        )
         table(tensors ? report.tensors.map { ($0, 1) } : merged(report.tensors))
     }
 

@@ -23,11 +23,15 @@ struct Run: AsyncParsableCommand {
     @OptionGroup(title: "Machine") var engine: EngineOptions
     @Flag(help: "Give the prompt to the model's chat template as one user turn.") var chat = false
     @Option(help: ArgumentHelp("With --chat: a system turn before it.", valueName: "text")) var system: String?
-    @Flag(help: "Print one JSON object: text, prompt_ids, ids, logprobs (natural, of the model's own distribution), finish_reason (stop or length), seed, timings.") var json = false
+    @Flag(
+        help:
+            "Print one JSON object: text, prompt_ids, ids, logprobs (natural, of the model's own distribution), finish_reason (stop or length), seed, timings."
+    ) var json = false
 
     func validate() throws {
         if words.count > 2 {
-            throw ValidationError("There are \(words.count) arguments; give a model and a prompt, the prompt in quotes.")
+            throw ValidationError(
+                "There are \(words.count) arguments; give a model and a prompt, the prompt in quotes.")
         }
         if system != nil && !chat { throw ValidationError("--system needs --chat.") }
     }

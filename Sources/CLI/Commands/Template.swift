@@ -14,12 +14,15 @@ struct Template: ParsableCommand {
             apus template chat.jinja --messages messages.json --bos-token '<s>' --eos-token '</s>'
             """)
 
-    @Argument(help: ArgumentHelp("A model, or a Jinja template file.", valueName: "template-or-model")) var source: String
+    @Argument(help: ArgumentHelp("A model, or a Jinja template file.", valueName: "template-or-model")) var source:
+        String
     @Option(help: ArgumentHelp("A JSON file of messages.", valueName: "file")) var messages: String
     @Option(help: ArgumentHelp("A JSON file with an array of tool definitions.", valueName: "file")) var tools: String?
     @Flag(help: "Leave out the prompt for the assistant's answer.") var noGenerationPrompt = false
-    @Option(help: ArgumentHelp("What bos_token stands for; by default the model's.", valueName: "t")) var bosToken: String?
-    @Option(help: ArgumentHelp("What eos_token stands for; by default the model's.", valueName: "t")) var eosToken: String?
+    @Option(help: ArgumentHelp("What bos_token stands for; by default the model's.", valueName: "t")) var bosToken:
+        String?
+    @Option(help: ArgumentHelp("What eos_token stands for; by default the model's.", valueName: "t")) var eosToken:
+        String?
 
     func run() throws {
         var bos = bosToken
@@ -59,7 +62,8 @@ struct Template: ParsableCommand {
         if source.hasPrefix(BuiltInModels.scheme) || models.contains(where: lowercased.hasSuffix) { return nil }
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: source, isDirectory: &isFolder) else {
-            throw InputError(file: source, reason: "there is no file or folder of this name; give a model or a template file")
+            throw InputError(
+                file: source, reason: "there is no file or folder of this name; give a model or a template file")
         }
         if isFolder.boolValue { return nil }
         let bytes = try Console.read(source)

@@ -15,7 +15,8 @@ struct Tokenize: ParsableCommand {
             printf 'Hello world' | apus tokenize tokenizer.json --json
             """)
 
-    @Argument(help: ArgumentHelp("A model, a vocabulary-only GGUF, tokenizer.json or tokenizer.model.", valueName: "model"))
+    @Argument(
+        help: ArgumentHelp("A model, a vocabulary-only GGUF, tokenizer.json or tokenizer.model.", valueName: "model"))
     var model: String
     @Flag(help: "Print {\"ids\": [...]}, or with --decode {\"text\": \"...\"}.") var json = false
     @Flag(help: "Read ids and print their text.") var decode = false

@@ -19,16 +19,25 @@ enum CacheTypeArgument: String, ExpressibleByArgument, CaseIterable {
 
 /// How the machine is used. None of this changes a token, except the cache type.
 struct EngineOptions: ParsableArguments {
-    @Option(parsing: .unconditional, help: ArgumentHelp("Threads of the forward pass; by default one for each core.", valueName: "k"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Threads of the forward pass; by default one for each core.", valueName: "k"))
     var threads: Int?
 
-    @Option(help: ArgumentHelp("Kernels: portable, avx2 or avx512; by default the fastest this machine has.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "Kernels: portable, avx2 or avx512; by default the fastest this machine has.", valueName: "name"))
     var kernels: String?
 
-    @Option(parsing: .unconditional, help: ArgumentHelp("The most tokens a conversation may hold; by default the model's own context.", valueName: "n"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "The most tokens a conversation may hold; by default the model's own context.", valueName: "n"))
     var context: Int?
 
-    @Option(help: ArgumentHelp("How keys and values are kept: f32, f16 or bf16. Part of the answer's definition.", valueName: "type"))
+    @Option(
+        help: ArgumentHelp(
+            "How keys and values are kept: f32, f16 or bf16. Part of the answer's definition.", valueName: "type"))
     var cacheType: CacheTypeArgument = .f32
 
     func validate() throws {
@@ -42,7 +51,8 @@ struct EngineOptions: ParsableArguments {
     /// Tells where the model's own context is less than was asked for.
     func noteContext(_ shape: ModelShape) {
         guard let context, context > shape.context else { return }
-        Console.note("the model was made for \(shape.context) tokens; --context \(context) is taken as \(shape.context)")
+        Console.note(
+            "the model was made for \(shape.context) tokens; --context \(context) is taken as \(shape.context)")
     }
 
     /// - Parameter sequences: the most requests at once.
