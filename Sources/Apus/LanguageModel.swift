@@ -33,7 +33,7 @@ public final class LanguageModel: Sendable {
     /// - Parameters:
     ///   - name: a GGUF file, a Hugging Face folder, or a built-in model such as `builtin:stories`.
     ///   - configuration: how the engine uses the machine.
-    /// - Throws: ``CheckpointError``, `TemplateError` or ``EngineError``, each one sentence long.
+    /// - Throws: `CheckpointError`, `TemplateError` or `EngineError`, each one sentence long.
     /// - Complexity: weights are mapped, not read; the tokenizer's vocabulary is read.
     public static func load(
         _ name: String, configuration: EngineConfiguration = EngineConfiguration()
@@ -93,9 +93,12 @@ public final class LanguageModel: Sendable {
 
     /// Continues tokens.
     ///
-    /// - Parameter continuesText: whether the answer's text goes on from the prompt's, so that both in a row are the
-    ///   whole text; else it is a text of its own, which for some tokenizers drops a space at its beginning.
-    /// - Throws: ``EngineError`` where the request is refused; later errors end the stream.
+    /// - Parameters:
+    ///   - tokens: the prompt, at least one.
+    ///   - options: how tokens are chosen, and how many.
+    ///   - continuesText: whether the answer's text goes on from the prompt's, so that both in a row are the whole text;
+    ///     else it is a text of its own, which for some tokenizers drops a space at its beginning.
+    /// - Throws: `EngineError` where the request is refused; later errors end the stream.
     public func generate(
         tokens: [Int32], options: GenerationOptions = GenerationOptions(), continuesText: Bool = false
     ) throws -> AsyncThrowingStream<TextEvent, any Error> {

@@ -13,7 +13,7 @@ public struct ModelFiles: Sendable {
 
     /// The network that the weights make. Weights are mapped, not read.
     ///
-    /// - Throws: ``CheckpointError`` where the architecture is unknown or a tensor is missing or has the wrong shape.
+    /// - Throws: `CheckpointError` where the architecture is unknown or a tensor is missing or has the wrong shape.
     public func network() throws(CheckpointError) -> any Model {
         guard !checkpoint.tensorNames.isEmpty else {
             throw CheckpointError(
@@ -26,7 +26,7 @@ public struct ModelFiles: Sendable {
 
     /// The tokenizer inside or beside the weights.
     ///
-    /// - Throws: ``CheckpointError`` where there is none, or its description is damaged or of an unknown kind.
+    /// - Throws: `CheckpointError` where there is none, or its description is damaged or of an unknown kind.
     public func tokenizer() throws(CheckpointError) -> Tokenizer {
         if let metadata = checkpoint.gguf {
             let vocabulary = try GGUFVocabulary(metadata, file: checkpoint.path)

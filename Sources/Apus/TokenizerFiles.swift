@@ -20,7 +20,7 @@ public struct TokenizerFiles: Sendable {
     ///
     /// - Parameter name: a GGUF file with or without weights, a `tokenizer.json` or SentencePiece model under any name,
     ///   a folder with one of them, or a built-in model.
-    /// - Throws: ``CheckpointError`` where there is none, or its description is damaged or of an unknown kind.
+    /// - Throws: `CheckpointError` where there is none, or its description is damaged or of an unknown kind.
     /// - Complexity: O(bytes of the description).
     public static func open(_ name: String) throws(CheckpointError) -> Tokenizer {
         if name.hasPrefix(BuiltInModels.scheme) { return try ModelFiles(name).tokenizer() }

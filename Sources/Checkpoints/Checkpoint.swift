@@ -130,7 +130,9 @@ public final class Checkpoint: Sendable {
 
     /// The weight of this name.
     ///
-    /// - Parameter shape: What it must be, outermost dimension first, or nil for any.
+    /// - Parameters:
+    ///   - name: As the file spells it.
+    ///   - shape: What it must be, outermost dimension first, or nil for any.
     /// - Throws: ``CheckpointError`` where it is missing (with the nearest names there are), has another shape, or
     ///   is no weight.
     public func require(_ name: String, shape: [Int]? = nil) throws(CheckpointError) -> Tensor {

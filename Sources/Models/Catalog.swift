@@ -21,7 +21,7 @@ public enum Catalog {
 
     /// Builds the network of a checkpoint. The checkpoint's mapped files stay open as long as the model lives.
     ///
-    /// - Throws: ``CheckpointError`` where the architecture is unknown, a number of the header is impossible, or a
+    /// - Throws: `CheckpointError` where the architecture is unknown, a number of the header is impossible, or a
     ///   tensor is missing or has the wrong shape.
     public static func load(_ checkpoint: Checkpoint) throws(CheckpointError) -> any Model {
         let architecture = try architecture(of: checkpoint)

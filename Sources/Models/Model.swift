@@ -114,6 +114,9 @@ public final class Scratch {
     public let scores: Buffer
 
     /// - Parameters:
+    ///   - model: whose passes it serves.
+    ///   - kernels: the table that computes.
+    ///   - threads: how many threads an operation may use, at least 1.
     ///   - maximumRows: the most rows of a batch.
     ///   - maximumOutputs: the most rows whose scores a batch asks for.
     public init(model: any Model, kernels: KernelTable, threads: Int, maximumRows: Int, maximumOutputs: Int) {

@@ -37,6 +37,7 @@ public final class BatchRows {
     /// Adds a row.
     ///
     /// - Parameters:
+    ///   - token: an id of the vocabulary.
     ///   - position: where the token stands in its sequence; the rotation depends on it.
     ///   - slot: where its keys and values go, an index into the sequence's pages.
     ///   - visible: one past the last slot it may read: `slot + 1` for a causal row.

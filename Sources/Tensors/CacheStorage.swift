@@ -60,7 +60,11 @@ public final class CacheStorage {
 
     /// Reserves memory, or returns nil where the system refuses that much.
     ///
-    /// - Parameter pageSize: positions in a page: 16, 32, 64, … any multiple of 16.
+    /// - Parameters:
+    ///   - shapes: what each layer keeps of a position.
+    ///   - pageSize: positions in a page: 16, 32, 64, … any multiple of 16.
+    ///   - pageCount: pages, at least 1; each has room in all layers.
+    ///   - type: how numbers are stored.
     public init?(layers shapes: [CacheLayerShape], pageSize: Int, pageCount: Int, type: CacheType) {
         precondition(pageSize > 0 && pageSize % 16 == 0 && pageCount > 0)
         self.pageSize = pageSize

@@ -17,7 +17,11 @@ extension Ops {
     ///
     /// - Parameters:
     ///   - queries: [rows, query heads × key width].
+    ///   - batch: the rows' page tables, and the slots each may read.
+    ///   - cache: where keys and values are; the rows' own must be stored.
+    ///   - layer: whose keys and values, from 0.
     ///   - window: slots a row may look back, itself included; nil for all.
+    ///   - scale: on the products of queries and keys.
     ///   - softCap: cap · tanh(score / cap) on the scaled scores; 0 for none.
     ///   - out: [rows, query heads × value width].
     public func attention(

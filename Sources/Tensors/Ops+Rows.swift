@@ -34,7 +34,12 @@ extension Ops {
 
     /// cos and sin of position × frequency for each row of the batch, [rows, half], times a factor.
     ///
-    /// - Parameter variants: [variants, half] frequencies; a row's variant chooses, one beyond the last takes the last.
+    /// - Parameters:
+    ///   - batch: the rows' positions and variants.
+    ///   - variants: [variants, half] frequencies; a row's variant chooses, one beyond the last takes the last.
+    ///   - factor: on cosines and sines.
+    ///   - cosines: [rows, half].
+    ///   - sines: [rows, half].
     public func angles(_ batch: BatchRows, variants: Vector, factor: Float, cosines: Rows, sines: Rows) {
         let half = cosines.width
         precondition(half > 0 && variants.count % half == 0 && variants.count > 0 && sines.width == half)

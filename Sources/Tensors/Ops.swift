@@ -21,6 +21,7 @@ public final class Ops {
     private var serial = 0
 
     /// - Parameters:
+    ///   - kernels: the table that computes.
     ///   - threads: how many threads an operation may use, at least 1.
     ///   - maximumRows: the most rows of a batch.
     ///   - maximumInputs: the longest row that a weight multiplies.

@@ -10,6 +10,7 @@ public struct Weight: @unchecked Sendable {
     let rowBytes: Int
 
     /// - Parameters:
+    ///   - type: how the bytes hold numbers.
     ///   - bytes: the rows one after another; must stay valid and unchanged as long as the weight is used.
     ///   - outputs: rows, at least 1.
     ///   - inputs: elements of a row, a whole number of the type's blocks.

@@ -10,7 +10,7 @@ import Testing
 #endif
 
 /// The engine with its thread: many callers, cancellation, shutdown, refusals.
-@Suite struct EngineTests {
+@Suite(.timeLimit(.minutes(2))) struct EngineTests {
     let model: any Model
 
     init() throws { model = try InvarianceTests.load("models/llama-plain") }
@@ -76,7 +76,7 @@ import Testing
             gate.open()
             let next = try await Self.collect(try engine.submit(GenerationRequest(prompt: [4, 5], maximumTokens: 3)))
             #expect(next.ids.count == 3 && next.finish == .length)
-            #expect(gate.tokens == 2, "nothing was computed for it once its stream was gone")
+            #expect(gate.tokens <= 2, "nothing was computed for it once its stream was gone")
         }
     }
 

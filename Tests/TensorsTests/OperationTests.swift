@@ -111,18 +111,70 @@ import Testing
         var random = SeededGenerator(state: 13)
         for count in [1, 15, 16, 17, 33, 1000] {
             var x = (0..<count).map { _ in Float.random(in: -110...1, using: &random) }
-            if count == 1000 { x.replaceSubrange(0..<4, with: [0, -0.0, -104, -87.4]) }
+            if count == 1000 {
+                x.replaceSubrange(0..<4, with: [0, -0.0, -104, -87.4])
+                // Around the halves of ln 2, where a fused step would round to another whole number.
+                for n in -120..<0 {
+                    var value = Float((Double(n) + 0.5) * 0.693147180559945309) + 0.5
+                    value -= 4 * value.ulp
+                    for _ in 0..<9 {
+                        x.append(value)
+                        value = value.nextUp
+                    }
+                }
+            }
             let expected = x.map { apus_expf($0 - 0.5) }
             var lanes = [Double](repeating: 0, count: 16)
             for (i, weight) in expected.enumerated() { lanes[i % 16] += Double(weight) }
             let sum = OperationReference.fold(lanes)
             for table in KernelTable.all {
-                var weights = [Float](repeating: .nan, count: count)
-                let result = table.kernels.row_exp(x, Int64(count), 0.5, &weights)
+                var weights = [Float](repeating: .nan, count: x.count)
+                let result = table.kernels.row_exp(x, Int64(x.count), 0.5, &weights)
                 #expect(sameBits(weights, expected), "\(table.name): \(count) values")
                 #expect(result.bitPattern == sum.bitPattern, "\(table.name): the sum of \(count)")
-                #expect(table.kernels.row_max(x, Int64(count)) == x.max(), "\(table.name)")
+                #expect(table.kernels.row_max(x, Int64(x.count)) == x.max(), "\(table.name)")
             }
+        }
+    }
+
+    // MARK: Codes of activations
+
+    /// Around the halves between two codes, where a fused step would round to another code than the definition's.
+    @Test func codesNearHalvesFollowTheDefinition() {
+        var row: [Float] = []
+        for largest in [100, 3, 0.7, 1e-3] as [Float] {
+            let inverse = 127 / largest
+            var values: [Float] = []
+            for code in 0..<126 {
+                var value = (Float(code) + 0.5) / inverse
+                value -= 3 * value.ulp
+                for _ in 0..<7 {
+                    values.append(code % 2 == 0 ? value : -value)
+                    value = value.nextUp
+                }
+            }
+            for start in stride(from: 0, to: values.count - 30, by: 31) { row += [largest] + values[start..<start + 31] }
+        }
+        let expected = FormatProductTests.quantized(row)
+        for table in KernelTable.all {
+            var codes = [Int8](repeating: 0, count: row.count)
+            var scales = [Float](repeating: 0, count: row.count / 32)
+            var sums = [Int32](repeating: 0, count: row.count / 16)
+            row.withUnsafeMutableBufferPointer { x in
+                codes.withUnsafeMutableBufferPointer { codes in
+                    scales.withUnsafeMutableBufferPointer { scales in
+                        sums.withUnsafeMutableBufferPointer { sums in
+                            var arguments = apus_quantize_arguments(
+                                x: x.baseAddress, stride: Int64(x.count), inputs: Int64(x.count),
+                                codes: codes.baseAddress, code_stride: Int64(x.count), scales: scales.baseAddress,
+                                sums: sums.baseAddress)
+                            Self.scratch { table.kernels.quantize(&arguments, 0, 1, $0) }
+                        }
+                    }
+                }
+            }
+            #expect(codes.map(Int.init) == expected.codes, "\(table.name)")
+            #expect(sameBits(scales, expected.scales), "\(table.name)")
         }
     }
 

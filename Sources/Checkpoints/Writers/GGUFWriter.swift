@@ -24,6 +24,7 @@ public struct GGUFWriter: ~Copyable {
     /// Writes the header.
     ///
     /// - Parameters:
+    ///   - path: The file, which appears when it is whole.
     ///   - metadata: Keys and values in order. `general.alignment`, where it is there, sets the alignment of the
     ///     tensors' data; without it that is 32.
     ///   - tensors: All tensors of the file, in the order in which their bytes will come.

@@ -22,6 +22,7 @@ public struct SafetensorsWriter: ~Copyable {
     /// Writes the header, padded so that the data starts at a multiple of 8.
     ///
     /// - Parameters:
+    ///   - path: The file, which appears when it is whole.
     ///   - tensors: All tensors of the file, in the order in which their bytes will come. Tensors with wide elements
     ///     first keep every tensor aligned.
     ///   - metadata: Texts for `__metadata__`, such as `format` = `pt`, which some readers insist on.

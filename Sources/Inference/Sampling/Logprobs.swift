@@ -19,6 +19,7 @@ extension SamplerScratch {
     ///   - scores: [vocabulary] the model's scores for `position`.
     ///   - token: the token that stands there, an id of the vocabulary.
     ///   - limit: how many of the most probable tokens to give, at least 0.
+    ///   - position: where the token stands, for the error's sentence.
     /// - Returns: the token's log-probability, and up to `limit` tokens above -infinity, most probable first, equal
     ///   ones by ascending id.
     /// - Throws: as `Sampler.sample` for broken scores or if all are -infinity.

@@ -70,7 +70,9 @@ public struct StreamingDetokenizer: Sendable {
     // Of `ids`, those whose text is not given out.
     private var skippedCount = 0
 
-    /// - Parameter skipSpecial: whether special tokens are left out.
+    /// - Parameters:
+    ///   - tokenizer: whose ids will come.
+    ///   - skipSpecial: whether special tokens are left out.
     public init(_ tokenizer: Tokenizer, skipSpecial: Bool = true) {
         self.tokenizer = tokenizer
         self.skipSpecial = skipSpecial

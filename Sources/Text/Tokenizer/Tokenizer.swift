@@ -102,7 +102,9 @@ public final class Tokenizer: Sendable {
     /// The text of ids, in bytes. Ids that have no token give nothing. What bytes stand for is kept as it is, so that
     /// text that is no UTF-8 comes back whole.
     ///
-    /// - Parameter skipSpecial: whether special tokens are left out.
+    /// - Parameters:
+    ///   - ids: tokens in order.
+    ///   - skipSpecial: whether special tokens are left out.
     public func decode(_ ids: [Int32], skipSpecial: Bool = true) -> [UInt8] {
         decodedTokens(ids, skipSpecial: skipSpecial, keepsBytes: true)
     }

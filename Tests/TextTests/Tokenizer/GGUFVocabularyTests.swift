@@ -54,6 +54,14 @@ import Testing
         #expect(tokenizer.encode("</s>", special: true) == [2] && tokenizer.encode("</s>") != [2])
     }
 
+    /// Law 7: another model's cuts would give wrong ids without a word.
+    @Test(arguments: ["from-the-future", "", "GPT-2"]) func anUnknownPreTokenizerIsNamed(_ pre: String) throws {
+        let vocabulary = try vocabulary(of: "bytelevel-gpt2", pre: pre)
+        let error = #expect(throws: TokenizerError.self) { _ = try Tokenizer(gguf: vocabulary) }
+        #expect(error?.part == "tokenizer.ggml.pre")
+        #expect(error?.reason.contains("\"\(pre)\"") == true)
+    }
+
     @Test(arguments: ["sp-bpe-fallback", "sp-unigram-fallback"])
     func scoredPieces(_ name: String) throws {
         let file = try SentencePieceFile(TokenizerGoldens.bytes(name + ".model"))

@@ -2,7 +2,7 @@ extension Tokenizer {
     /// A tokenizer described by a SentencePiece model (`tokenizer.model`).
     ///
     /// - Parameters:
-    ///   - sentencePiece: the bytes of the model, a protocol buffer.
+    ///   - bytes: the bytes of the model, a protocol buffer.
     ///   - config: the bytes of `tokenizer_config.json`. Its `add_bos_token` and `add_eos_token` say what
     ///     `encode(addSpecialTokens: true)` adds.
     ///   - addsBOSByDefault: whether the beginning token is added where the configuration does not say. The model

@@ -3,7 +3,7 @@ extension Tokenizer {
     /// its id and the order of its merge.
     ///
     /// - Parameters:
-    ///   - tiktoken: the bytes of the file.
+    ///   - bytes: the bytes of the file.
     ///   - pattern: the regular expression that cuts the text, in the syntax of Rust's engines as tiktoken reads it.
     ///   - specialTokens: tokens beyond the file and their ids.
     /// - Throws: ``TokenizerError`` where a line is no base64 and number, or the pattern is beyond the subset read.
