@@ -109,8 +109,8 @@ struct ScoredVocabulary {
         }
         return UnigramModel(
             trie: trie, scores: scores.map { Double($0) }, userDefined: partsAtUserDefined ? [] : userDefined,
-            unknownID: unknown, byteIDs: byteIDs, precision: .single, minimumScore: Double(minimum),
-            maximumScore: Double(maximum))
+            unknownID: unknown, byteIDs: byteIDs,
+            unknownScore: Double(minimum - Float(UnigramModel.unknownPenalty)), maximumScore: Double(maximum))
     }
 
     /// Scores as merges: two neighbours merge where their union is a piece, the best score first. Scalars that are no

@@ -245,8 +245,8 @@ struct TokenizerJSON {
         }
         return UnigramModel(
             trie: trie, scores: scores, unknownID: unknown,
-            byteIDs: try model.bool("byte_fallback", default: false) ? Self.byteIDs(tokens) : nil, precision: .double,
-            minimumScore: scores.min() ?? 0, maximumScore: scores.max() ?? 0)
+            byteIDs: try model.bool("byte_fallback", default: false) ? Self.byteIDs(tokens) : nil,
+            unknownScore: (scores.min() ?? 0) - UnigramModel.unknownPenalty, maximumScore: scores.max() ?? 0)
     }
 }
 

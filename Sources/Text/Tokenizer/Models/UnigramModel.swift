@@ -1,9 +1,7 @@
 /// The most probable segmentation under a unigram model of pieces, by Viterbi search over the bytes (Kudo, "Subword
 /// Regularization", 2018, section 3.2).
 struct UnigramModel: Sendable {
-    /// How scores add up. The two engines in use round differently, and near-ties fall differently.
-    enum Precision: Sendable { case single, double }
-
+    /// How far below the least score an unknown scalar lies.
     static let unknownPenalty: Double = 10
 
     var trie: ByteTrie
@@ -12,29 +10,21 @@ struct UnigramModel: Sendable {
     var userDefined: Set<Int32> = []
     var unknownID: Int32?
     var byteIDs: [Int32]?
-    var precision: Precision
-    var minimumScore: Double
+    var unknownScore: Double
     var maximumScore: Double
 
     /// Appends the ids of a piece. Unknown stretches become one unknown id, or the ids of their bytes.
     func encode(_ piece: UnsafeBufferPointer<UInt8>, into output: inout [Int32]) {
         guard let base = piece.baseAddress, piece.count > 0 else { return }
-        switch precision {
-        case .single: search(base, piece.count, Float.self, into: &output)
-        case .double: search(base, piece.count, Double.self, into: &output)
-        }
+        search(base, piece.count, into: &output)
     }
 
-    @inline(__always)
-    private func search<Score: BinaryFloatingPoint>(
-        _ bytes: UnsafePointer<UInt8>, _ count: Int, _: Score.Type, into output: inout [Int32]
-    ) {
-        // By end position: the best path's score, its last piece and where that begins.
-        var best = [Score](repeating: 0, count: count + 1)
+    private func search(_ bytes: UnsafePointer<UInt8>, _ count: Int, into output: inout [Int32]) {
+        // By end position: the best path's score, its last piece and where that begins. Scores add up in double
+        // precision, as in the references: near-ties fall by the last bits.
+        var best = [Double](repeating: 0, count: count + 1)
         var pieces = [Int32](repeating: -1, count: count + 1)
         var starts = [Int](repeating: -1, count: count + 1)
-        let unknownScore = Score(Score(minimumScore) - Score(Self.unknownPenalty))
-        let longest = Score(maximumScore)
         var start = 0
         while start < count {
             let here = best[start]
@@ -50,8 +40,8 @@ struct UnigramModel: Sendable {
                 guard id >= 0 else { continue }
                 let score =
                     userDefined.isEmpty || !userDefined.contains(id)
-                    ? scores[Int(id)] : Double(Score(end - start) * longest) - 0.1
-                let candidate = Score(score) + here
+                    ? scores[Int(id)] : Double(end - start) * maximumScore - 0.1
+                let candidate = score + here
                 if starts[end] < 0 || candidate > best[end] {
                     best[end] = candidate
                     pieces[end] = id
