@@ -38,6 +38,5 @@ enum DecompositionData {{
     static let entries: StaticString = \"\"\"
 """
     )
-    for line in lines:
-        out.write(f"        {line}\\\n")
-    out.write('        \n        """\n}\n')
+    out.write("\\\n".join("        " + line for line in lines))
+    out.write('\n        """\n}\n')

@@ -76,8 +76,9 @@ import Testing
         let golden = try TokenizerGoldens.json(name + ".expected.json")
         for (text, ids) in zip(TokenizerGoldens.texts, TokenizerGoldens.ids(golden["ids"])) {
             // User-defined pieces part a GGUF text before spaces are marked, and SentencePiece's after.
-            if !isUnigram, text.contains("<extra>") || text.contains("re mi") || text.contains("  ")
-                || text.contains("▁") || text.hasPrefix(" ")
+            if !isUnigram,
+                text.contains("<extra>") || text.contains("re mi") || text.contains("  ")
+                    || text.contains("▁") || text.hasPrefix(" ")
             {
                 continue
             }
@@ -99,8 +100,12 @@ import Testing
     }
 
     @Test func plainTextMergesWithByteTokens() throws {
-        var tokens = ["<pad>", "<eos>", "<bos>", "<unk>", "▁", "a", "b", "▁a", "ab", "\n", "\n\n"].map { Array($0.utf8) }
-        for byte in 0..<256 { tokens.append(Array("<0x\(String(byte + 256, radix: 16, uppercase: true).suffix(2))>".utf8)) }
+        var tokens = ["<pad>", "<eos>", "<bos>", "<unk>", "▁", "a", "b", "▁a", "ab", "\n", "\n\n"].map {
+            Array($0.utf8)
+        }
+        for byte in 0..<256 {
+            tokens.append(Array("<0x\(String(byte + 256, radix: 16, uppercase: true).suffix(2))>".utf8))
+        }
         var vocabulary = GGUFVocabulary(model: "gemma4", tokens: tokens)
         vocabulary.merges = ["▁ a", "a b"].map { Array($0.utf8) }
         let tokenizer = try Tokenizer(gguf: vocabulary)
@@ -125,9 +130,12 @@ import Testing
         let tokenizer = try Tokenizer(gguf: vocabulary(of: "split-llama3", pre: name))
         for text in TokenizerGoldens.texts {
             // Those that compose text first give composed text back.
-            let wanted = ["qwen2", "qwen35", "mpt", "olmo", "command-r"].contains(name)
+            let wanted =
+                ["qwen2", "qwen35", "mpt", "olmo", "command-r"].contains(name)
                 ? UnicodeNormalization.nfc.apply(Array(text.utf8)) : Array(text.utf8)
-            #expect(tokenizer.decode(tokenizer.encode(text), skipSpecial: false) == wanted, "\(name): \(text.debugDescription)")
+            #expect(
+                tokenizer.decode(tokenizer.encode(text), skipSpecial: false) == wanted,
+                "\(name): \(text.debugDescription)")
         }
     }
 
@@ -155,7 +163,10 @@ import Testing
         refused("merges") { $0.merges = nil }
         refused("merges[0]") { $0.merges?[0] = Array("ab".utf8) }
         refused("merges[1]") { $0.merges?[1] = Array("nothing-known here".utf8) }
-        refused("tokens") { $0.tokens = [] ; $0.tokenTypes = nil }
+        refused("tokens") {
+            $0.tokens = []
+            $0.tokenTypes = nil
+        }
         refused("precompiled_charsmap") {
             $0.model = "t5"
             $0.scores = [Float](repeating: 0, count: $0.tokens.count)

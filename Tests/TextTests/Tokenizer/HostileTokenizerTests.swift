@@ -61,13 +61,25 @@ import Testing
         (#"{"model": {"type": "BPE", "vocab": {"a": 99999999}, "merges": []}}"#, "tokenizer.json.model.vocab"),
         (#"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a a"]}}"#, "tokenizer.json.model.merges[0]"),
         (#"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [["a"]]}}"#, "tokenizer.json.model.merges[0]"),
-        (#"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [], "dropout": 0.1}}"#, "tokenizer.json.model.dropout"),
-        (#"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [], "unk_token": "u"}}"#, "tokenizer.json.model.unk_token"),
+        (
+            #"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [], "dropout": 0.1}}"#,
+            "tokenizer.json.model.dropout"
+        ),
+        (
+            #"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [], "unk_token": "u"}}"#,
+            "tokenizer.json.model.unk_token"
+        ),
         (#"{"model": {"type": "Unigram", "vocab": [["a", 1]], "unk_id": 4}}"#, "tokenizer.json.model.unk_id"),
         (#"{"model": {"type": "Unigram", "vocab": [["a"]]}}"#, "tokenizer.json.model.vocab"),
         (#"{"model": {"type": "WordPiece", "vocab": {"a": 0}}}"#, "tokenizer.json.model.unk_token"),
-        (#"{"normalizer": {"type": "Magic"}, "model": {"type": "WordLevel", "vocab": {"<unk>": 0}}}"#, "tokenizer.json.normalizer"),
-        (#"{"decoder": {"type": "Magic"}, "model": {"type": "WordLevel", "vocab": {"<unk>": 0}}}"#, "tokenizer.json.decoder"),
+        (
+            #"{"normalizer": {"type": "Magic"}, "model": {"type": "WordLevel", "vocab": {"<unk>": 0}}}"#,
+            "tokenizer.json.normalizer"
+        ),
+        (
+            #"{"decoder": {"type": "Magic"}, "model": {"type": "WordLevel", "vocab": {"<unk>": 0}}}"#,
+            "tokenizer.json.decoder"
+        ),
         (
             #"{"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Magic"}]}, "model": {"type": "WordLevel", "vocab": {"<unk>": 0}}}"#,
             "tokenizer.json.pre_tokenizer.pretokenizers[0]"
@@ -76,7 +88,10 @@ import Testing
             #"{"post_processor": {"type": "TemplateProcessing", "single": []}, "model": {"type": "WordLevel", "vocab": {"<unk>": 0}}}"#,
             "tokenizer.json.post_processor.single"
         ),
-        (#"{"added_tokens": [{"content": "x"}], "model": {"type": "WordLevel", "vocab": {"<unk>": 0}}}"#, "tokenizer.json.added_tokens[0]"),
+        (
+            #"{"added_tokens": [{"content": "x"}], "model": {"type": "WordLevel", "vocab": {"<unk>": 0}}}"#,
+            "tokenizer.json.added_tokens[0]"
+        ),
     ])
     func mistakesAreNamed(_ json: String, _ part: String) {
         do {

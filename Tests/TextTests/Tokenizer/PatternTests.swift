@@ -23,7 +23,8 @@ import Testing
             for row in item["rows"]?.arrayValue ?? [] {
                 let text = try #require(row.arrayValue?[0].stringValue)
                 let expected = TokenizerGoldens.strings(row.arrayValue?[1]).map { Array($0.utf8) }
-                #expect(pieces(splitter, Array(text.utf8)) == expected, "\(behavior) \(pattern) \(text.debugDescription)")
+                #expect(
+                    pieces(splitter, Array(text.utf8)) == expected, "\(behavior) \(pattern) \(text.debugDescription)")
                 compared += 1
             }
         }
@@ -39,7 +40,8 @@ import Testing
         }
         let scalars: [UInt32] = [
             0x20, 0x20, 0x0A, 0x0D, 0x09, 0x27, 0x27, 0x73, 0x54, 0x6C, 0x4C, 0x72, 0x65, 0x45, 0x76, 0x6D, 0x64, 0x17F,
-            0x31, 0x39, 0x661, 0xB2, 0x2E, 0x21, 0x2D, 0xE9, 0x301, 0x4E2D, 0x1F600, 0x3000, 0x85, 0x2028, 0xA0, 0x200B, 0xC5,
+            0x31, 0x39, 0x661, 0xB2, 0x2E, 0x21, 0x2D, 0xE9, 0x301, 0x4E2D, 0x1F600, 0x3000, 0x85, 0x2028, 0xA0, 0x200B,
+            0xC5,
         ]
         var state: UInt64 = 11
         func next(_ bound: Int) -> Int {
@@ -49,14 +51,19 @@ import Testing
         for _ in 0..<800 {
             var text: [UInt8] = []
             for _ in 0..<next(24) {
-                if next(12) == 0 { text.append(UInt8(next(256))) } else { UTF8Scalars.append(scalars[next(scalars.count)], to: &text) }
+                if next(12) == 0 {
+                    text.append(UInt8(next(256)))
+                } else {
+                    UTF8Scalars.append(scalars[next(scalars.count)], to: &text)
+                }
             }
             #expect(pieces(family, text) == pieces(general, text), "\(text)")
         }
     }
 
     @Test(arguments: [
-        "(", ")", "[a", "a**?(", "(?<name>x)", "\\1", "\\k", "\\p{Klingon}", "(?:a?)*", "x{5,2}", "(?<=a+)b", "*a", "[z-a]",
+        "(", ")", "[a", "a**?(", "(?<name>x)", "\\1", "\\k", "\\p{Klingon}", "(?:a?)*", "x{5,2}", "(?<=a+)b", "*a",
+        "[z-a]",
         "(?P<n>a)", "a{1001}", "\\x{zz}", "[[:nope:]]", "\\",
     ])
     func refusesWhatItCannotRead(_ pattern: String) {

@@ -91,7 +91,9 @@ enum TokenizerGoldens {
         }
     }
 
-    @Test(arguments: ["bytelevel-gpt2", "split-llama3", "split-o200k", "spm-prepend", "sp-bpe-fallback", "sp-unigram-fallback"])
+    @Test(arguments: [
+        "bytelevel-gpt2", "split-llama3", "split-o200k", "spm-prepend", "sp-bpe-fallback", "sp-unigram-fallback",
+    ])
     func anyBytesComeBack(_ name: String) throws {
         let tokenizer = try TokenizerGoldens.tokenizer(name)
         var state: UInt64 = 7

@@ -108,14 +108,17 @@ struct GGUFPreTokenizer {
         }
         add(["smaug-bpe", "dbrx", "chatglm-bpe", "glm4"], [llama3])
         add(
-            ["gpt-2", "phi-2", "jina-es", "jina-de", "gigachat", "jina-v2-es", "jina-v2-de", "a.x-4.0", "mellum",
+            [
+                "gpt-2", "phi-2", "jina-es", "jina-de", "gigachat", "jina-v2-es", "jina-v2-de", "a.x-4.0", "mellum",
                 "modern-bert", "jina-v1-en", "jina-v2-code", "roberta-bpe", "exaone4", "jais", "trillion",
-                "granite-docling"], [gpt2])
+                "granite-docling",
+            ], [gpt2])
         add(["mpt", "olmo"], [gpt2]) { $0.composes = true }
         add(["starcoder", "refact", "smollm", "codeshell", "exaone", "minerva-7b", "mellum2"], digitsThenGPT2)
         add(["command-r"], digitsThenGPT2) { $0.composes = true }
         add(["qwen2"], [qwen2]) { $0.composes = true }
-        add(["deepseek-r1-qwen", "kormo", "f2llmv2", "megrez", "hunyuan", "solar-open", "stablelm2", "grok-2"], [qwen2])
+        add(
+            ["deepseek-r1-qwen", "kormo", "f2llmv2", "megrez", "hunyuan", "solar-open", "stablelm2", "grok-2"], [qwen2])
         add(["qwen35"], [qwen35]) { $0.composes = true }
         add(
             ["deepseek-llm"],

@@ -2,7 +2,10 @@
 /// pipeline.
 struct ScoredVocabulary {
     /// The kinds of pieces, numbered as both formats number them.
-    enum Kind: Int32 { case normal = 1, unknown, control, userDefined, unused, byte }
+    enum Kind: Int32 {
+        case normal = 1
+        case unknown, control, userDefined, unused, byte
+    }
 
     enum Algorithm { case unigram, bytePair, word, character }
 

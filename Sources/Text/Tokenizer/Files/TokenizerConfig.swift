@@ -45,7 +45,7 @@ extension TokenizerPipeline {
         var stops: [Int32] = []
         func add(_ id: Int32) { if !stops.contains(id) { stops.append(id) } }
         if let eos = roles.eos { add(eos) }
-        given.forEach(add)
+        for id in given { add(id) }
         for spelling in Self.stopSpellings {
             if let id = tokens.id(of: spelling), specialIDs.contains(id) { add(id) }
         }

@@ -33,8 +33,10 @@ struct FamilySplitter: Sendable {
         let tail = #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
         for (digits, written) in [(3, #"\p{N}{1,3}"#), (1, #"\p{N}"#), (Int.max, #"\p{N}+"#)] {
             list.append(
-                (contractions + #"|[^\r\n\p{L}\p{N}]?\p{L}+|"# + written + tail,
-                    .cl100k(digits: digits, marksAreLetters: false)))
+                (
+                    contractions + #"|[^\r\n\p{L}\p{N}]?\p{L}+|"# + written + tail,
+                    .cl100k(digits: digits, marksAreLetters: false)
+                ))
             list.append(
                 (
                     contractions + #"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|"# + written

@@ -22,7 +22,10 @@ extension PatternParser {
         case 0x61: return .range(0x07, 0x07)
         case 0x78:
             let value = take("{") ? parseHex(8) : parseHex(2)
-            if let value, scalars[position - 1] != 0x7D { _ = take("}"); return literal(value) }
+            if let value, scalars[position - 1] != 0x7D {
+                _ = take("}")
+                return literal(value)
+            }
             throw failure("an unreadable \\x")
         case 0x75:
             guard let value = take("{") ? parseHex(8) : parseHex(4) else { throw failure("an unreadable \\u") }

@@ -84,7 +84,7 @@ struct Splitter: Sendable {
         case .family(let family):
             var pieces: [Range<Int>] = []
             family.split(base, 0, text.count, into: &pieces)
-            pieces.forEach(found)
+            for piece in pieces { found(piece) }
         case .program(let program):
             var matcher = PatternMatcher(program)
             var position = 0
@@ -111,8 +111,8 @@ struct Splitter: Sendable {
             if !range.isEmpty { pieces.append(range.lowerBound + offset..<range.upperBound + offset) }
         }
         switch behavior {
-        case .isolated: parts.forEach { emit($0.range) }
-        case .removed: parts.forEach { if !$0.isMatch { emit($0.range) } }
+        case .isolated: for part in parts { emit(part.range) }
+        case .removed: for part in parts where !part.isMatch { emit(part.range) }
         case .contiguous, .mergedWithPrevious:
             var current: Range<Int>?
             var previousMatch = false
@@ -139,7 +139,7 @@ struct Splitter: Sendable {
                 }
                 previousMatch = part.isMatch
             }
-            merged.reversed().forEach(emit)
+            for range in merged.reversed() { emit(range) }
         }
     }
 }
