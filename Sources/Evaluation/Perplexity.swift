@@ -22,6 +22,7 @@ public struct Perplexity: Sendable {
     /// Measures a text's tokens.
     ///
     /// - Parameters:
+    ///   - model: what is measured.
     ///   - tokens: at least two.
     ///   - window: tokens that the model sees at once, 2 or more, at most its context.
     ///   - stride: 1...window.
