@@ -25,8 +25,8 @@ WEAK = {
 }
 HISTORY = {
     "stories-draft": "Trained in two stretches: 1.5 M tokens (windows of 512, 2,048 tokens a step, the mixture 50 % stories, "
-                     "40 % restored, 10 % children's books), then on from there at the full rate (4,096 tokens a step, the "
-                     "mixture below) to the end, where the rate falls to zero over the last quarter of the time.",
+                     "40 % restored, 10 % children's books), then on from there at the full rate (0.25 M tokens with 40 %, "
+                     "40 %, 20 %, after that 4,096 tokens a step and the mixture below) to the end, where the rate falls to zero over the last quarter of the time.",
     "stories": "Grown from `stories-draft` as that stood after 4.8 M tokens, before its rate fell: every width was doubled "
                "such that the function stayed the same (`Workshop/Training/grow.py`), then trained on with the mixture "
                "below, 4,096 tokens a step, windows of 512, at the end 1,024; the rate falls linearly to zero over the second "
