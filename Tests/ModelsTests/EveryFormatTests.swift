@@ -10,8 +10,8 @@ import Testing
 /// independent implementation. Float formats give the same bits; quantized ones differ by the rounding of activations.
 @Suite struct EveryFormatTests {
     static let bases = [
-        "llama-plain-F32", "mistral-full-BF16", "qwen2-tied-F16", "qwen3-untied-BF16", "gemma2-F16",
-        "gemma3-six-layers-BF16", "phi3-longrope-short-F16", "gpt2-F32", "llama-rows256-Q4_K",
+        "llama-rows32-Q8_0", "mistral-full-BF16", "qwen2-tied-F16", "qwen3-untied-BF16", "gemma2-F16",
+        "gemma3-six-layers-BF16", "phi3-longrope-long-F16", "gpt2-F32", "llama-rows256-Q4_K",
     ]
 
     @Test(arguments: bases) func agreesWithTheSameValuesAsFloats(_ name: String) throws {
