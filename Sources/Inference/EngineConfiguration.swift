@@ -48,6 +48,20 @@ public struct EngineConfiguration: Sendable {
         return (quota + period - 1) / period
     }
 
+    /// Refuses what no engine can run with.
+    func validate() throws(EngineError) {
+        let atLeastOne = [
+            ("threads", threads ?? 1), ("token budget", tokenBudget), ("number of running sequences", maximumRunning),
+            ("context", context ?? 1), ("page size", pageSize),
+        ]
+        for (field, value) in atLeastOne where value < 1 {
+            throw .configuration(field: field, value: value, allowed: "1 or more")
+        }
+        guard pageSize % 16 == 0 else {
+            throw .configuration(field: "page size", value: pageSize, allowed: "a multiple of 16")
+        }
+    }
+
     /// Pages of the cache for a model.
     ///
     /// - Throws: ``EngineError/cacheTooSmall(neededPages:pages:pageSize:)`` where the bytes do not hold one page.

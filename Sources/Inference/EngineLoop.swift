@@ -19,10 +19,12 @@ public final class EngineLoop {
 
     /// Allocates everything the engine will use.
     ///
-    /// - Throws: ``EngineError`` where the cache's budget holds no page or the system refuses its memory.
+    /// - Throws: ``EngineError`` where the configuration is impossible, the cache's budget holds no page, or the system
+    ///   refuses its memory.
     public init(model: any Model, configuration: EngineConfiguration = EngineConfiguration()) throws(EngineError) {
         self.model = model
         self.configuration = configuration
+        try configuration.validate()
         let pageCount = try configuration.pageCount(model.shape)
         let pageSize = configuration.pageSize
         guard

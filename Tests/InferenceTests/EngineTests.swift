@@ -112,6 +112,43 @@ import Testing
 
     // MARK: Refusals
 
+    @Test func impossibleConfigurationsAreRefused() throws {
+        func refusal(_ change: (inout EngineConfiguration) -> Void) -> EngineError? {
+            var configuration = InvarianceTests.configuration()
+            change(&configuration)
+            do throws(EngineError) {
+                _ = try Engine(model: model, configuration: configuration)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        #expect(refusal { _ in } == nil)
+        #expect(
+            refusal { $0.pageSize = 20 } == .configuration(field: "page size", value: 20, allowed: "a multiple of 16"))
+        for change: (inout EngineConfiguration) -> Void in [
+            { $0.pageSize = 0 }, { $0.tokenBudget = 0 }, { $0.threads = 0 }, { $0.maximumRunning = -1 },
+            { $0.context = 0 },
+        ] {
+            if case .configuration? = refusal(change) {} else { Issue.record("an impossible configuration was taken") }
+        }
+    }
+
+    /// A request that waits for pages asks the index in every step; it counts once.
+    @Test func prefixFiguresCountEachRequestOnce() throws {
+        var configuration = InvarianceTests.configuration()
+        configuration.sharesPrefixes = true
+        configuration.cacheBytes = 4 * CacheStorage.pageBytes(layers: model.shape.cache, pageSize: 16, type: .f32)
+        let driver = try LoopDriver(model, configuration)
+        let prompt = InvarianceTests.prompt(40, 1, vocabulary: model.shape.vocabulary)
+        _ = try driver.run((0..<3).map { GenerationRequest(prompt: prompt, maximumTokens: 8, seed: UInt64($0)) })
+        let use = driver.loop.cacheUse
+        let admissions = 3 + driver.answers.values.reduce(0) { $0 + $1.statistics.preemptions }
+        #expect(use.queriedTokens <= admissions * 48)
+        #expect(use.queriedTokens >= 3 * 40)
+        #expect(use.hitTokens <= use.queriedTokens)
+    }
+
     @Test func refusalsSayWhatAndWhere() throws {
         var configuration = InvarianceTests.configuration()
         configuration.context = 40

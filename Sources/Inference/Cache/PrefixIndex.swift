@@ -38,7 +38,6 @@ struct PrefixIndex {
 
     /// The pages of the longest indexed prefix of `tokens`, at most `limit` tokens of it. O(tokens).
     mutating func match(_ tokens: [Int32], limit: Int, salt: Salt) -> [Int32] {
-        queriedTokens += tokens.count
         clock += 1
         guard var node = roots[salt] else { return [] }
         var pages: [Int32] = []
@@ -51,8 +50,13 @@ struct PrefixIndex {
             node = child
             start += pageSize
         }
-        hitTokens += start
         return pages
+    }
+
+    /// Counts a request that was let in, however often it had asked before.
+    mutating func count(queried: Int, hit: Int) {
+        queriedTokens += queried
+        hitTokens += hit
     }
 
     /// Indexes the page that holds tokens[index × pageSize ..< (index + 1) × pageSize] of a sequence.

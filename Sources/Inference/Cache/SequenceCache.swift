@@ -35,6 +35,12 @@ struct SequenceCache {
         if sequence.generatedCount == 0 { sequence.statistics.cachedTokens = sequence.computed }
     }
 
+    /// Counts what a sequence found, once it is let in.
+    mutating func countAdmission(_ sequence: TokenSequence) {
+        guard sharesPrefixes, sequence.request.promptLogprobs == nil else { return }
+        index.count(queried: sequence.tokens.count, hit: sequence.computed)
+    }
+
     /// Makes room for the next `count` tokens of a sequence, evicting unused prefixes where pages are short. Takes nothing
     /// where there is not enough.
     mutating func reserve(_ sequence: TokenSequence, count: Int) -> Bool {

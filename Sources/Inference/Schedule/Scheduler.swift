@@ -70,6 +70,7 @@ struct Scheduler {
                 cache.release(sequence)
                 break
             }
+            cache.countAdmission(sequence)
             waiting.removeFirst()
             running.append(sequence)
             add(sequence, count, &plan, &rows, &outputs)
