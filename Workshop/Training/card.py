@@ -82,8 +82,8 @@ def main():
     out += ["", "The books are named in `Workshop/Training/texts.py`, which also says how the texts were normalised (straight "
             "quotes, `--` for dashes, one empty line between paragraphs).", "", "## Training", "",
             f"{int(last['step']):,} steps, {int(last['tokens']):,} tokens, {float(last['minutes']):.0f} minutes of two CPU cores "
-            f"that other work shared. {HISTORY[name]} Muon for the matrices, Adam for embeddings and norms. Training loss over the last full report "
-            f"{float(rows[-2]["loss"]):.3f} nats a token. The log is `Workshop/Training/{o.log}`.", "",
+            f"that other work shared. {HISTORY[name]} Muon for the matrices, Adam for embeddings and norms. "
+            f"Training loss over the last full report: {float(rows[-2]['loss']):.3f} nats a token. The log is `Workshop/Training/{o.log}`.", "",
             "![loss](loss.svg)", "", "## Held-out text", "",
             "None of it was learnt from. Definition: `Workshop/Training/evaluate.py`.", "",
             "| text | tokens | perplexity | bits a byte |", "|---|---|---|---|"]
