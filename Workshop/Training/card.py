@@ -10,8 +10,8 @@ import os
 import texts
 
 ABOUT = {
-    "stories-draft": "A very small teller of children's stories in English. It is the built-in model, and the draft model "
-                     "that runs ahead of `stories` in speculative decoding: both share one tokenizer.",
+    "stories-draft": "A very small teller of children's stories in English. It is made to run "
+                     "ahead of `stories` in speculative decoding: both share one tokenizer.",
     "stories": "A small teller of stories in English, learnt from children's stories and easy books.",
 }
 WEAK = {
