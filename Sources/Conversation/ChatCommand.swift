@@ -60,7 +60,8 @@ package enum ChatCommand: Sendable, Equatable {
             self = .set(name: setting.isEmpty ? nil : String(setting), value: text.isEmpty ? nil : text)
         default:
             let plain: [String: ChatCommand] = [
-                "help": .help, "?": .help, "reset": .reset, "regenerate": .regenerate, "history": .history, "undo": .undo,
+                "help": .help, "?": .help, "reset": .reset, "regenerate": .regenerate, "history": .history,
+                "undo": .undo,
                 "tokens": .tokens, "quit": .quit, "exit": .quit,
             ]
             guard let command = plain[name] else {

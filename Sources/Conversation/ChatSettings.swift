@@ -101,7 +101,8 @@ private enum Kind: Sendable {
             options.maximumTokens = limit
         case .seed:
             options.seed =
-                value == "random" ? UInt64.random(in: 0...UInt64.max) : try number(UInt64.self, "a whole number from 0, or random")
+                value == "random"
+                ? UInt64.random(in: 0...UInt64.max) : try number(UInt64.self, "a whole number from 0, or random")
         case .order:
             var order: [SamplingStageName] = []
             for part in value.split(whereSeparator: { $0 == "," || $0 == " " }) {
@@ -117,7 +118,8 @@ private enum Kind: Sendable {
         case .optionalInteger(let path):
             options.sampling[keyPath: path] = isOff ? nil : try number(Int.self, "a whole number, or off")
         case .flag(let path):
-            options.sampling[keyPath: path] = value == "on" ? true : isOff ? false : try number(Bool.self, "true or false")
+            options.sampling[keyPath: path] =
+                value == "on" ? true : isOff ? false : try number(Bool.self, "true or false")
         }
     }
 }
@@ -126,11 +128,13 @@ private enum Kind: Sendable {
 /// alone.
 private let settingFields: [(name: String, kind: Kind)] = [
     ("temperature", .float(\.temperature)), ("seed", .seed), ("max-tokens", .maximumTokens),
-    ("top-k", .integer(\.topK)), ("top-p", .float(\.topP)), ("min-p", .float(\.minP)), ("typical-p", .float(\.typicalP)),
+    ("top-k", .integer(\.topK)), ("top-p", .float(\.topP)), ("min-p", .float(\.minP)),
+    ("typical-p", .float(\.typicalP)),
     ("top-n-sigma", .float(\.topNSigma)), ("dynamic-temperature-range", .float(\.dynamicTemperatureRange)),
     ("dynamic-temperature-exponent", .float(\.dynamicTemperatureExponent)),
     ("xtc-probability", .float(\.xtcProbability)), ("xtc-threshold", .float(\.xtcThreshold)),
-    ("mirostat", .integer(\.mirostat)), ("mirostat-tau", .float(\.mirostatTau)), ("mirostat-eta", .float(\.mirostatEta)),
+    ("mirostat", .integer(\.mirostat)), ("mirostat-tau", .float(\.mirostatTau)),
+    ("mirostat-eta", .float(\.mirostatEta)),
     ("adaptive-target", .optionalFloat(\.adaptiveTarget)), ("adaptive-decay", .float(\.adaptiveDecay)),
     ("repetition-penalty", .float(\.repetitionPenalty)), ("presence-penalty", .float(\.presencePenalty)),
     ("frequency-penalty", .float(\.frequencyPenalty)), ("penalty-last-n", .optionalInteger(\.penaltyLastN)),
@@ -139,4 +143,3 @@ private let settingFields: [(name: String, kind: Kind)] = [
     ("no-repeat-ngram", .integer(\.noRepeatNGram)), ("min-tokens", .integer(\.minTokens)),
     ("ignore-eos", .flag(\.ignoresEndOfGeneration)), ("samplers", .order),
 ]
-

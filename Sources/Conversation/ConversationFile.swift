@@ -25,10 +25,13 @@ package struct ConversationFile: Sendable, Equatable {
         if let system = transcript.system { text += "\"system\": \(quoted(system)),\n" }
         let messages = transcript.turns.map { turn in
             "{\"role\": \(quoted(turn.role)), \"content\": \(quoted(turn.content))"
-                + (turn.isStopped ? ", \"stopped\": true" : "") + (turn.sample > 0 ? ", \"sample\": \(turn.sample)" : "") + "}"
+                + (turn.isStopped ? ", \"stopped\": true" : "")
+                + (turn.sample > 0 ? ", \"sample\": \(turn.sample)" : "") + "}"
         }
         text += "\"messages\": [\(messages.isEmpty ? "" : "\n" + messages.joined(separator: ",\n") + "\n")],\n"
-        text += "\"settings\": {" + settings.listings.map { "\"\($0.name)\": \($0.json)" }.joined(separator: ", ") + "}\n}\n"
+        text +=
+            "\"settings\": {" + settings.listings.map { "\"\($0.name)\": \($0.json)" }.joined(separator: ", ")
+            + "}\n}\n"
         return Array(text.utf8)
     }
 
@@ -54,13 +57,16 @@ package struct ConversationFile: Sendable, Equatable {
             let field = "messages[\(index)]"
             guard item.objectValue != nil else { throw fail("\(field) is no object.") }
             guard let role = try string(item["role"], "\(field).role") else { throw fail("\(field) has no role.") }
-            guard let content = try string(item["content"], "\(field).content") else { throw fail("\(field) has no content.") }
+            guard let content = try string(item["content"], "\(field).content") else {
+                throw fail("\(field) has no content.")
+            }
             if role == "system", index == 0, transcript.system == nil {
                 transcript.system = content
                 continue
             }
             guard role == "user" || role == "assistant" else {
-                throw fail("\(field).role is '\(role)', but must be user or assistant (or system, for a first message).")
+                throw fail(
+                    "\(field).role is '\(role)', but must be user or assistant (or system, for a first message).")
             }
             var turn = Transcript.Turn(role: role, content: content)
             if let stopped = item["stopped"] {

@@ -20,7 +20,8 @@ package struct EntryHistory: Sendable, Equatable {
     ///
     /// - Returns: whether it was added.
     package mutating func add(_ entry: String) -> Bool {
-        guard entry.contains(where: { !$0.isWhitespace }), entry.utf8.count <= Self.entryBytes, entry != entries.last else {
+        guard entry.contains(where: { !$0.isWhitespace }), entry.utf8.count <= Self.entryBytes, entry != entries.last
+        else {
             return false
         }
         entries.append(entry)

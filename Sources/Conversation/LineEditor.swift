@@ -109,7 +109,9 @@ package struct LineEditor: Sendable {
     private var lineStart: Int { (text[..<cursor].lastIndex(of: "\n") ?? -1) + 1 }
     private var lineEnd: Int { text[cursor...].firstIndex(of: "\n") ?? text.count }
 
-    private static func isWord(_ character: Character) -> Bool { character.isLetter || character.isNumber || character == "_" }
+    private static func isWord(_ character: Character) -> Bool {
+        character.isLetter || character.isNumber || character == "_"
+    }
 
     /// The beginning of the word at or before the cursor.
     private var wordStart: Int {

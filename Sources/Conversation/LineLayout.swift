@@ -21,7 +21,8 @@ package struct LineLayout: Sendable, Equatable {
         func put(_ character: Character) {
             let width = character.terminalWidth
             makeRoom(width)
-            rows[rows.count - 1] += character == "\t" ? String(repeating: " ", count: min(width, columns)) : String(character)
+            rows[rows.count - 1] +=
+                character == "\t" ? String(repeating: " ", count: min(width, columns)) : String(character)
             column += width
         }
         func mark() {

@@ -60,7 +60,8 @@ package struct Transcript: Sendable, Equatable {
     package var text: String {
         var parts = system.map { ["system: \($0)"] } ?? []
         for turn in turns {
-            parts.append("\(turn.role == "user" ? "you" : "model"): \(turn.content)\(turn.isStopped ? " [stopped]" : "")")
+            parts.append(
+                "\(turn.role == "user" ? "you" : "model"): \(turn.content)\(turn.isStopped ? " [stopped]" : "")")
         }
         return parts.joined(separator: "\n\n")
     }

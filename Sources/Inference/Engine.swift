@@ -167,10 +167,12 @@ private final class EngineThread {
     static func start(_ loop: EngineLoop, _ mailbox: Mailbox) {
         var handle = pthread_t()
         let context = Unmanaged.passRetained(EngineThread(loop, mailbox)).toOpaque()
-        let status = pthread_create(&handle, nil, { context in
-            Unmanaged<EngineThread>.fromOpaque(context!).takeRetainedValue().run()
-            return nil
-        }, context)
+        let status = pthread_create(
+            &handle, nil,
+            { context in
+                Unmanaged<EngineThread>.fromOpaque(context!).takeRetainedValue().run()
+                return nil
+            }, context)
         precondition(status == 0, "no thread could be started")
         pthread_detach(handle)
     }

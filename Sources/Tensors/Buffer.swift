@@ -22,7 +22,8 @@ public struct Buffer: ~Copyable {
         self.capacity = capacity
         self.width = width
         stride = roundedUp(width, to: 32) + 16
-        base = allocateAligned(bytes: capacity * stride * MemoryLayout<Float>.stride).assumingMemoryBound(to: Float.self)
+        base = allocateAligned(bytes: capacity * stride * MemoryLayout<Float>.stride).assumingMemoryBound(
+            to: Float.self)
     }
 
     /// A view of the first `count` rows. Valid while the buffer lives.

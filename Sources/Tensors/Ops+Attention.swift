@@ -4,7 +4,8 @@ extension Ops {
     /// Writes each row's keys and values ([rows, heads × width]) into its slot of a layer's cache.
     public func store(keys: Rows, values: Rows, batch: BatchRows, cache: CacheStorage, layer: Int) {
         let shape = cache.layer(layer)
-        precondition(keys.width == Int(shape.heads * shape.key_dim) && values.width == Int(shape.heads * shape.value_dim))
+        precondition(
+            keys.width == Int(shape.heads * shape.key_dim) && values.width == Int(shape.heads * shape.value_dim))
         precondition(keys.count == batch.count && values.count == batch.count)
         var arguments = apus_store_arguments(
             layer: shape, rows: batch.cacheRows(window: nil), keys: keys.base, values: values.base,

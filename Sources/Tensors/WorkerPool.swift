@@ -79,11 +79,13 @@ private final class Shared: @unchecked Sendable {
     func startWorker() {
         var handle = pthread_t()
         let context = Unmanaged.passRetained(self).toOpaque()
-        let status = pthread_create(&handle, nil, { context in
-            let shared = Unmanaged<Shared>.fromOpaque(context!).takeRetainedValue()
-            shared.serve()
-            return nil
-        }, context)
+        let status = pthread_create(
+            &handle, nil,
+            { context in
+                let shared = Unmanaged<Shared>.fromOpaque(context!).takeRetainedValue()
+                shared.serve()
+                return nil
+            }, context)
         precondition(status == 0, "no thread could be started")
         handles.append(handle)
     }

@@ -12,7 +12,8 @@ public enum Goldens {
         let root = folder.appendingPathComponent(kind)
         let names = (try? FileManager.default.contentsOfDirectory(atPath: root.path)) ?? []
         return names.filter {
-            FileManager.default.fileExists(atPath: root.appendingPathComponent($0).appendingPathComponent("golden.json").path)
+            FileManager.default.fileExists(
+                atPath: root.appendingPathComponent($0).appendingPathComponent("golden.json").path)
         }.sorted()
     }
 }
@@ -38,7 +39,9 @@ public struct ModelGolden: Decodable, Sendable {
     /// - Parameters:
     ///   - folder: the golden's folder.
     ///   - file: its description, which names the file of logits beside it.
-    public static func load(_ folder: URL, file: String = "golden.json") throws -> (golden: ModelGolden, logits: [Float]) {
+    public static func load(_ folder: URL, file: String = "golden.json") throws -> (
+        golden: ModelGolden, logits: [Float]
+    ) {
         let data = try Data(contentsOf: folder.appendingPathComponent(file))
         let golden = try JSONDecoder().decode(ModelGolden.self, from: data)
         let bytes = try Data(contentsOf: folder.appendingPathComponent(golden.logits_file))

@@ -66,9 +66,10 @@ import Testing
     @Test func modelsCutShort() throws {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
-        let source = Apus.repository.appendingPathComponent("Models/stories-draft")
-        for name in ["stories-draft-q8_0.gguf", "model.safetensors"] {
-            let whole = try Data(contentsOf: source.appendingPathComponent(name))
+        let files = ["Sources/Apus/Resources/stories.gguf", "Models/stories-draft/model.safetensors"]
+        for source in files.map(Apus.repository.appendingPathComponent) {
+            let name = source.lastPathComponent
+            let whole = try Data(contentsOf: source)
             for length in [1, 7, 100, 3000, 100_000, whole.count / 2, whole.count - 1] {
                 let cut = try folder.write(name, whole.prefix(length))
                 try expectRefusal(["run", cut, "Hi", "--max-tokens", "1"], code: 1, name)

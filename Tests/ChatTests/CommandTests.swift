@@ -2,14 +2,19 @@ import Conversation
 import Testing
 
 @Suite struct CommandTests {
-    @Test(arguments: [
-        ("/help", ChatCommand.help), ("/?", .help), ("/system", .system(nil)), ("/system  Be brief. ", .system("Be brief.")),
-        ("/system \"\"", .system("")), ("/save a b.json", .save(path: "a b.json", replaces: false)), ("/save! x", .save(path: "x", replaces: true)),
-        ("/load x", .load(path: "x")), ("/set", .set(name: nil, value: nil)), ("/set top-k", .set(name: "top-k", value: nil)),
-        ("/set top-k 40", .set(name: "top-k", value: "40")), ("/set top-k=40", .set(name: "top-k", value: "40")),
-        ("/set top-k = 40", .set(name: "top-k", value: "40")),
-        ("/set samplers top_k, min_p", .set(name: "samplers", value: "top_k, min_p")), ("/quit", .quit), ("/exit", .quit),
-    ] as [(String, ChatCommand)])
+    @Test(
+        arguments: [
+            ("/help", ChatCommand.help), ("/?", .help), ("/system", .system(nil)),
+            ("/system  Be brief. ", .system("Be brief.")),
+            ("/system \"\"", .system("")), ("/save a b.json", .save(path: "a b.json", replaces: false)),
+            ("/save! x", .save(path: "x", replaces: true)),
+            ("/load x", .load(path: "x")), ("/set", .set(name: nil, value: nil)),
+            ("/set top-k", .set(name: "top-k", value: nil)),
+            ("/set top-k 40", .set(name: "top-k", value: "40")), ("/set top-k=40", .set(name: "top-k", value: "40")),
+            ("/set top-k = 40", .set(name: "top-k", value: "40")),
+            ("/set samplers top_k, min_p", .set(name: "samplers", value: "top_k, min_p")), ("/quit", .quit),
+            ("/exit", .quit),
+        ] as [(String, ChatCommand)])
     func parses(_ line: String, _ expected: ChatCommand) throws { #expect(try ChatCommand(parsing: line) == expected) }
 
     @Test(arguments: [
@@ -40,16 +45,17 @@ import Testing
         return (lines.map { assembler.push($0) }.filter { $0 != .more }, assembler.isPending)
     }
 
-    @Test(arguments: [
-        (["hello"], [InputAssembler.Entry.message("hello")]), (["", "  "], [.empty, .empty]),
-        (["/undo", " /help"], [.command("/undo"), .command("/help")]), (["//etc"], [.message("/etc")]),
-        (["one\\", "two\\", "three"], [.message("one\ntwo\nthree")]), (["a\\\\"], [.message("a\\\\")]),
-        (["a\\", "/undo"], [.message("a\n/undo")]),
-        (["\"\"\"", "one", "", "  /two\\", "\"\"\"", "next"], [.message("one\n\n  /two\\"), .message("next")]),
-        (["\"\"\"one", "two\"\"\" "], [.message("one\ntwo")]), (["\"\"\"in one\"\"\""], [.message("in one")]),
-        (["\"\"\"", "\"\"\""], [.empty]), (["pasted\nlines\n"], [.message("pasted\nlines")]),
-        (["\"\"\"\npasted\nblock\n\"\"\""], [.message("pasted\nblock")]),
-    ] as [([String], [InputAssembler.Entry])])
+    @Test(
+        arguments: [
+            (["hello"], [InputAssembler.Entry.message("hello")]), (["", "  "], [.empty, .empty]),
+            (["/undo", " /help"], [.command("/undo"), .command("/help")]), (["//etc"], [.message("/etc")]),
+            (["one\\", "two\\", "three"], [.message("one\ntwo\nthree")]), (["a\\\\"], [.message("a\\\\")]),
+            (["a\\", "/undo"], [.message("a\n/undo")]),
+            (["\"\"\"", "one", "", "  /two\\", "\"\"\"", "next"], [.message("one\n\n  /two\\"), .message("next")]),
+            (["\"\"\"one", "two\"\"\" "], [.message("one\ntwo")]), (["\"\"\"in one\"\"\""], [.message("in one")]),
+            (["\"\"\"", "\"\"\""], [.empty]), (["pasted\nlines\n"], [.message("pasted\nlines")]),
+            (["\"\"\"\npasted\nblock\n\"\"\""], [.message("pasted\nblock")]),
+        ] as [([String], [InputAssembler.Entry])])
     func assembles(_ lines: [String], _ expected: [InputAssembler.Entry]) {
         let (found, pending) = entries(lines)
         #expect(found == expected && !pending)

@@ -13,22 +13,23 @@ private func marked(_ editor: LineEditor) -> String {
 }
 
 @Suite struct LineEditorTests {
-    @Test(arguments: [
-        ([Key.text("abc"), .left, .text("x")], "abx|c"),
-        ([.text("abc"), .home, .text("x"), .end, .text("y")], "xabcy|"),
-        ([.text("abc"), .home, .left, .backspace], "|abc"),
-        ([.text("abc"), .right, .delete], "abc|"),
-        ([.text("abc"), .left, .left, .delete], "a|c"),
-        ([.text("abc"), .backspace], "ab|"),
-        ([.text("one two, three"), .wordLeft, .wordLeft], "one |two, three"),
-        ([.text("one two, three"), .home, .wordRight, .wordRight], "one two|, three"),
-        ([.text("one two  "), .deleteWordLeft], "one |"),
-        ([.text("one two"), .home, .deleteWordRight], "| two"),
-        ([.text("one two"), .wordLeft, .deleteToEnd], "one |"),
-        ([.text("one two"), .wordLeft, .deleteToStart], "|two"),
-        ([.text("one two"), .wordLeft, .deleteToStart, .end, .yank], "twoone |"),
-        ([.text("ab"), .left, .endOfInput], "a|"),
-    ] as [([Key], String)])
+    @Test(
+        arguments: [
+            ([Key.text("abc"), .left, .text("x")], "abx|c"),
+            ([.text("abc"), .home, .text("x"), .end, .text("y")], "xabcy|"),
+            ([.text("abc"), .home, .left, .backspace], "|abc"),
+            ([.text("abc"), .right, .delete], "abc|"),
+            ([.text("abc"), .left, .left, .delete], "a|c"),
+            ([.text("abc"), .backspace], "ab|"),
+            ([.text("one two, three"), .wordLeft, .wordLeft], "one |two, three"),
+            ([.text("one two, three"), .home, .wordRight, .wordRight], "one two|, three"),
+            ([.text("one two  "), .deleteWordLeft], "one |"),
+            ([.text("one two"), .home, .deleteWordRight], "| two"),
+            ([.text("one two"), .wordLeft, .deleteToEnd], "one |"),
+            ([.text("one two"), .wordLeft, .deleteToStart], "|two"),
+            ([.text("one two"), .wordLeft, .deleteToStart, .end, .yank], "twoone |"),
+            ([.text("ab"), .left, .endOfInput], "a|"),
+        ] as [([Key], String)])
     func keys(_ keys: [Key], _ expected: String) { #expect(edited(keys) == expected) }
 
     @Test func wholeCharacters() {
@@ -51,7 +52,7 @@ private func marked(_ editor: LineEditor) -> String {
         var cursor = 0
         var state: UInt64 = 7
         for step in 0..<3000 {
-            state = state &* 6364136223846793005 &+ 1442695040888963407
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             switch (state >> 33) % 9 {
             case 0, 1, 2:
                 let letter = Array("ab 漢é\n")[Int((state >> 40) % 6)]
@@ -66,7 +67,10 @@ private func marked(_ editor: LineEditor) -> String {
                 cursor = min(text.count, cursor + 1)
             case 5:
                 _ = editor.handle(.backspace)
-                if cursor > 0 { cursor -= 1; text.remove(at: cursor) }
+                if cursor > 0 {
+                    cursor -= 1
+                    text.remove(at: cursor)
+                }
             case 6:
                 _ = editor.handle(.delete)
                 if cursor < text.count { text.remove(at: cursor) }
@@ -115,18 +119,25 @@ private func marked(_ editor: LineEditor) -> String {
 }
 
 @Suite struct KeyDecoderTests {
-    @Test(arguments: [
-        ("a", [Key.text("a")]), ("é", [.text("é")]), ("漢", [.text("漢")]), ("👩", [.text("👩")]),
-        ("\r", [.enter]), ("\u{7F}", [.backspace]), ("\u{1}\u{5}\u{B}\u{15}\u{17}\u{4}\u{C}\u{3}",
-            [.home, .end, .deleteToEnd, .deleteToStart, .deleteWordLeft, .endOfInput, .clearScreen, .interrupt]),
-        ("\u{1B}[A\u{1B}[B\u{1B}[C\u{1B}[D", [.up, .down, .right, .left]),
-        ("\u{1B}OA\u{1B}OH\u{1B}OF", [.up, .home, .end]),
-        ("\u{1B}[H\u{1B}[F\u{1B}[1~\u{1B}[4~\u{1B}[3~", [.home, .end, .home, .end, .delete]),
-        ("\u{1B}[1;5C\u{1B}[1;5D\u{1B}[1;3C\u{1B}[1;3D", [.wordRight, .wordLeft, .wordRight, .wordLeft]),
-        ("\u{1B}b\u{1B}f\u{1B}d\u{1B}\u{7F}\u{1B}\r", [.wordLeft, .wordRight, .deleteWordRight, .deleteWordLeft, .newline]),
-        ("\u{1B}\u{1B}[C", [.wordRight]), ("\u{1B}[15~x", [.text("x")]),
-        ("\u{1B}[200~a\r\nb\u{1B}[31mc\rd\u{1B}[201~e", [.paste("a\nb[31mc\nd"), .text("e")]),
-    ] as [(String, [Key])])
+    @Test(
+        arguments: [
+            ("a", [Key.text("a")]), ("é", [.text("é")]), ("漢", [.text("漢")]), ("👩", [.text("👩")]),
+            ("\r", [.enter]), ("\u{7F}", [.backspace]),
+            (
+                "\u{1}\u{5}\u{B}\u{15}\u{17}\u{4}\u{C}\u{3}",
+                [.home, .end, .deleteToEnd, .deleteToStart, .deleteWordLeft, .endOfInput, .clearScreen, .interrupt]
+            ),
+            ("\u{1B}[A\u{1B}[B\u{1B}[C\u{1B}[D", [.up, .down, .right, .left]),
+            ("\u{1B}OA\u{1B}OH\u{1B}OF", [.up, .home, .end]),
+            ("\u{1B}[H\u{1B}[F\u{1B}[1~\u{1B}[4~\u{1B}[3~", [.home, .end, .home, .end, .delete]),
+            ("\u{1B}[1;5C\u{1B}[1;5D\u{1B}[1;3C\u{1B}[1;3D", [.wordRight, .wordLeft, .wordRight, .wordLeft]),
+            (
+                "\u{1B}b\u{1B}f\u{1B}d\u{1B}\u{7F}\u{1B}\r",
+                [.wordLeft, .wordRight, .deleteWordRight, .deleteWordLeft, .newline]
+            ),
+            ("\u{1B}\u{1B}[C", [.wordRight]), ("\u{1B}[15~x", [.text("x")]),
+            ("\u{1B}[200~a\r\nb\u{1B}[31mc\rd\u{1B}[201~e", [.paste("a\nb[31mc\nd"), .text("e")]),
+        ] as [(String, [Key])])
     func sequences(_ bytes: String, _ expected: [Key]) {
         var whole = KeyDecoder()
         #expect(whole.push(bytes.utf8) == expected)
@@ -145,7 +156,7 @@ private func marked(_ editor: LineEditor) -> String {
         // No bytes stop the decoder for good.
         var state: UInt64 = 3
         for _ in 0..<20_000 {
-            state = state &* 6364136223846793005 &+ 1442695040888963407
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             _ = decoder.push([UInt8(truncatingIfNeeded: state >> 33)])
         }
         decoder.flush()

@@ -177,7 +177,10 @@ import Testing
         var sampling = SamplingParameters()
         sampling.temperature = -1
         let refused = refusal(GenerationRequest(prompt: [1], sampling: sampling))
-        if case .sampling? = refused {} else { Issue.record("a negative temperature was answered by \(refused as Any)") }
+        if case .sampling? = refused {
+        } else {
+            Issue.record("a negative temperature was answered by \(refused as Any)")
+        }
         #expect(EngineError.contextOverflow(prompt: 41, context: 40).description.contains("41"))
         #expect(EngineError.contextOverflow(prompt: 41, context: 40).description.contains("40"))
     }

@@ -66,7 +66,8 @@ import Testing
             let rest = try InvarianceTests.alone(
                 [request(prompt(245) + whole.ids.prefix(cut), limit: 280)], model)[0]
             #expect(rest.ids == Array(whole.ids.dropFirst(cut)), "cut after \(cut)")
-            #expect(rest.logprobs.map(\.bitPattern) == whole.logprobs.dropFirst(cut).map(\.bitPattern), "cut after \(cut)")
+            #expect(
+                rest.logprobs.map(\.bitPattern) == whole.logprobs.dropFirst(cut).map(\.bitPattern), "cut after \(cut)")
         }
     }
 }

@@ -19,7 +19,8 @@ import Testing
             maximumTokens: generate)
     }
 
-    @Test(arguments: [1, 2, 7, 16, 64, 512]) func eachTokenIsComputedOnceAndNoStepExceedsTheBudget(_ budget: Int) throws {
+    @Test(arguments: [1, 2, 7, 16, 64, 512]) func eachTokenIsComputedOnceAndNoStepExceedsTheBudget(_ budget: Int) throws
+    {
         var configuration = InvarianceTests.configuration()
         configuration.tokenBudget = budget
         let driver = try LoopDriver(model, configuration)

@@ -1,8 +1,8 @@
 import Checkpoints
 import Foundation
 import Models
-import TestKit
 import Tensors
+import TestKit
 import Testing
 
 /// Every architecture with every format whose blocks fit its rows: the weights of a tiny model are replaced by random blocks of
@@ -101,7 +101,9 @@ private final class Variant {
         bytes.withUnsafeBytes { raw in
             let weight = Weight(type: type, outputs: shape[0], inputs: shape[1], bytes: raw)
             return (0..<shape[0]).flatMap { row in
-                weight.floats(ofRow: row).flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } }
+                weight.floats(ofRow: row).flatMap { value in
+                    withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) }
+                }
             }
         }
     }

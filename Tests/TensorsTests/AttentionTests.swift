@@ -32,10 +32,15 @@ import Testing
             valueMemory.deallocate()
             scratch.deallocate()
         }
-        for at in 0..<pageCount * keyBytes / 4 { keyMemory.storeBytes(of: Float(1e30), toByteOffset: 4 * at, as: Float.self) }
-        for at in 0..<pageCount * valueBytes / 4 { valueMemory.storeBytes(of: .nan, toByteOffset: 4 * at, as: Float.self) }
+        for at in 0..<pageCount * keyBytes / 4 {
+            keyMemory.storeBytes(of: Float(1e30), toByteOffset: 4 * at, as: Float.self)
+        }
+        for at in 0..<pageCount * valueBytes / 4 {
+            valueMemory.storeBytes(of: .nan, toByteOffset: 4 * at, as: Float.self)
+        }
         let layer = apus_cache_layer(
-            keys: keyMemory.assumingMemoryBound(to: UInt8.self), values: valueMemory.assumingMemoryBound(to: UInt8.self),
+            keys: keyMemory.assumingMemoryBound(to: UInt8.self),
+            values: valueMemory.assumingMemoryBound(to: UInt8.self),
             key_page_bytes: Int64(keyBytes), value_page_bytes: Int64(valueBytes), page_size: Int32(pageSize), heads: 1,
             key_dim: Int32(keyWidth), value_dim: Int32(valueWidth), type: Int32(APUS_F32))
         var keyRows = keys.flatMap { $0 }
@@ -61,7 +66,8 @@ import Testing
                     asked.withUnsafeMutableBufferPointer { asked in
                         var arguments = apus_attention_arguments(
                             layer: layer, rows: asked.baseAddress, queries: queryRows.baseAddress,
-                            query_stride: Int64(keyWidth), out: out.baseAddress, out_stride: Int64(valueWidth), group: 1,
+                            query_stride: Int64(keyWidth), out: out.baseAddress, out_stride: Int64(valueWidth),
+                            group: 1,
                             scale: 0.7, soft_cap: 0)
                         table.kernels.attention(&arguments, 0, Int64(queries.count), scratch)
                     }
@@ -93,7 +99,8 @@ import Testing
                 #expect(sameBits(together[index], expected[index]), "\(table.name): slots \(range), among others")
             }
             for index in [2, 10, 12, 16] {
-                let alone = Self.attend(table, keys: keys, values: values, queries: [queries[index]], pageSize: pageSize)
+                let alone = Self.attend(
+                    table, keys: keys, values: values, queries: [queries[index]], pageSize: pageSize)
                 #expect(sameBits(alone[0], expected[index]), "\(table.name): slots \(ranges[index]), alone")
             }
         }

@@ -153,7 +153,9 @@ import Testing
                     value = value.nextUp
                 }
             }
-            for start in stride(from: 0, to: values.count - 30, by: 31) { row += [largest] + values[start..<start + 31] }
+            for start in stride(from: 0, to: values.count - 30, by: 31) {
+                row += [largest] + values[start..<start + 31]
+            }
         }
         let expected = FormatProductTests.quantized(row)
         for table in KernelTable.all {

@@ -58,7 +58,9 @@ final class ChatSession {
         var options = settings.options
         options.sampleIndex = question.sample
         let stream: AsyncThrowingStream<TextEvent, any Error>
-        do { stream = try model.chat(question.transcript.messages, options: options) } catch EngineError.contextOverflow(let prompt, _) {
+        do {
+            stream = try model.chat(question.transcript.messages, options: options)
+        } catch EngineError.contextOverflow(let prompt, _) {
             throw overflow(prompt, question)
         }
         var answer = Transcript.Turn(role: "assistant", content: "", sample: question.sample)
@@ -87,7 +89,8 @@ final class ChatSession {
     }
 
     private func overflow(_ prompt: Int, _ question: Question) -> ChatError {
-        let larger = context < model.shape.context ? ", or start with a larger --context (up to \(model.shape.context))" : ""
+        let larger =
+            context < model.shape.context ? ", or start with a larger --context (up to \(model.shape.context))" : ""
         return ChatError(
             "The conversation would take \(prompt) tokens, \(prompt - context + 1) more than a context of \(context) leaves "
                 + "room for; \(question.isNew ? "your message was not added" : "nothing was changed"). /undo drops the last "
@@ -127,21 +130,26 @@ final class ChatSession {
         case .undo:
             let dropped = transcript.undo()
             guard let message = dropped.first else { throw ChatError("There is nothing to undo.") }
-            return .say("Dropped your message '\(excerpt(message.content))'\(dropped.count > 1 ? " and its answer" : "").")
+            return .say(
+                "Dropped your message '\(excerpt(message.content))'\(dropped.count > 1 ? " and its answer" : "").")
         case .regenerate:
             guard let next = transcript.beforeNextSample() else {
                 throw ChatError("There is no message to answer; say something first.")
             }
             if next.sample > 0 && settings.options.sampling.isGreedy {
-                throw ChatError("At temperature 0 every sample is the same answer; /set temperature 0.8 lets them differ.")
+                throw ChatError(
+                    "At temperature 0 every sample is the same answer; /set temperature 0.8 lets them differ.")
             }
             return .answer(Question(transcript: next.transcript, sample: next.sample, isNew: false))
         case .tokens: return .say(try tokens())
         case .set(nil, _):
-            return .say(settings.listings.map { "  \($0.name)\(String(repeating: " ", count: 30 - $0.name.count))\($0.value)" }
-                .joined(separator: "\n"))
+            return .say(
+                settings.listings.map { "  \($0.name)\(String(repeating: " ", count: 30 - $0.name.count))\($0.value)" }
+                    .joined(separator: "\n"))
         case .set(let name?, nil):
-            if let listing = settings.listings.first(where: { $0.name == name }) { return .say("\(name) is \(listing.value).") }
+            if let listing = settings.listings.first(where: { $0.name == name }) {
+                return .say("\(name) is \(listing.value).")
+            }
             try settings.set(name, to: "")
             throw ChatError("/set needs a value: /set \(name) VALUE.")
         case .set(let name?, let value?):
@@ -159,7 +167,8 @@ final class ChatSession {
         let count = try model.tokens(of: transcript.messages).count
         var text = "\(count) of \(context) tokens."
         if let statistics {
-            text += " The last answer read \(statistics.promptTokens), \(statistics.cachedTokens) of them from the cache, and "
+            text +=
+                " The last answer read \(statistics.promptTokens), \(statistics.cachedTokens) of them from the cache, and "
                 + "wrote \(statistics.generatedTokens)."
         }
         return text
@@ -183,10 +192,16 @@ final class ChatSession {
             throw ChatError("There is no file \(name).")
         }
         let limit = 64 << 20
-        guard !isFolder.boolValue, let handle = FileHandle(forReadingAtPath: path), let data = try handle.read(upToCount: limit + 1) else {
-            throw ChatError("\(name) cannot be read: \(isFolder.boolValue ? "it is a folder" : "it is empty or not yours to read").")
+        guard !isFolder.boolValue, let handle = FileHandle(forReadingAtPath: path),
+            let data = try handle.read(upToCount: limit + 1)
+        else {
+            throw ChatError(
+                "\(name) cannot be read: \(isFolder.boolValue ? "it is a folder" : "it is empty or not yours to read")."
+            )
         }
-        guard data.count <= limit else { throw ChatError("\(name) is larger than \(Console.bytes(limit)); no conversation is.") }
+        guard data.count <= limit else {
+            throw ChatError("\(name) is larger than \(Console.bytes(limit)); no conversation is.")
+        }
         let file = try ConversationFile(parsing: [UInt8](data), file: name)
         var changed = settings
         do throws(ChatError) { try changed.set(file.settings.map { ($0.name, $0.value) }) } catch {
@@ -197,7 +212,9 @@ final class ChatSession {
         if let saved = file.model, saved != model.name {
             text += " They were held with \(saved); \(model.name) goes on with them."
         }
-        if transcript.turns.last?.role == "user" { text += " The last one has no answer yet; /regenerate gives it one." }
+        if transcript.turns.last?.role == "user" {
+            text += " The last one has no answer yet; /regenerate gives it one."
+        }
         return text
     }
 }

@@ -53,7 +53,8 @@ let gpt2 = Architecture(name: "gpt2", huggingFace: ["GPT2LMHeadModel"], names: g
     let positions = try source.globalWeight("position_embd", inputs: width)
     guard positions.outputs >= sizes.context else {
         throw source.failure(
-            gguf: "context_length", "n_positions", "\(sizes.context) exceeds the \(positions.outputs) learned positions")
+            gguf: "context_length", "n_positions", "\(sizes.context) exceeds the \(positions.outputs) learned positions"
+        )
     }
     let parts = Decoder.Parts(
         embedding: embedding, positions: positions, rotations: [], blocks: blocks,

@@ -36,7 +36,8 @@ private func gemma(
     let scale = 1 / Float(stated ?? gemmaDefaultScalar(source, sizes)).squareRoot()
     let attentionCap = try source.double(gguf: "attn_logit_softcapping", "attn_logit_softcapping") ?? 0
     let scoreCap = try source.double(gguf: "final_logit_softcapping", "final_logit_softcapping") ?? 0
-    let queryWidth = sizes.heads * sizes.headWidth, cacheWidth = sizes.cacheHeads * sizes.headWidth
+    let queryWidth = sizes.heads * sizes.headWidth
+    let cacheWidth = sizes.cacheHeads * sizes.headWidth
     var blocks: [DecoderBlock] = []
     for layer in 0..<sizes.layers {
         func norm(_ part: String, _ count: Int) throws(CheckpointError) -> Norm {
@@ -80,7 +81,9 @@ private func gemmaLocalLayers(
     if !source.isGGUF {
         if let types = try source.layerTypes(sizes.layers) { return types.map { $0 == .sliding } }
         let pattern = try source.config.int(ifPresent: "sliding_window_pattern") ?? globalEvery
-        guard pattern > 0 else { throw source.failure(gguf: "", "sliding_window_pattern", "\(pattern) is not positive") }
+        guard pattern > 0 else {
+            throw source.failure(gguf: "", "sliding_window_pattern", "\(pattern) is not positive")
+        }
         return (0..<sizes.layers).map { ($0 + 1) % pattern != 0 }
     }
     let stated = try source.int(gguf: "attention.sliding_window_pattern", "")

@@ -30,7 +30,8 @@ func decoder(
         func norm(_ part: String, _ count: Int) throws(CheckpointError) -> Norm {
             Norm(weight: try source.vector(part, layer: layer, count), epsilon: sizes.epsilon)
         }
-        let queryWidth = sizes.heads * sizes.headWidth, cacheWidth = sizes.cacheHeads * sizes.headWidth
+        let queryWidth = sizes.heads * sizes.headWidth
+        let cacheWidth = sizes.cacheHeads * sizes.headWidth
         blocks.append(
             DecoderBlock(
                 attentionNorm: try norm("attn_norm", sizes.width),
@@ -50,12 +51,5 @@ func decoder(
                     down: try source.linear("ffn_down", layer: layer, sizes.width, sizes.feedForward),
                     activation: .silu)))
     }
-    let embedding = try source.embedding(width: sizes.width)
-    let parts = Decoder.Parts(
-        embedding: embedding, rotations: rotations, blocks: blocks,
-        outputNorm: Norm(weight: try source.globalVector("output_norm", sizes.width), epsilon: sizes.epsilon),
-        output: try source.output(tiedTo: embedding))
-    let shape = sizes.shape(
-        name, vocabulary: embedding.outputs, windows: windows, rotations: rotations, source: source)
-    return Decoder(shape, parts, source)
+    return try Decoder(name, source, sizes, windows: windows, rotations: rotations, blocks: blocks)
 }

@@ -6,7 +6,8 @@ let phi3 = Architecture(name: "phi3", huggingFace: ["Phi3ForCausalLM"], names: p
     source throws(CheckpointError) in
     let sizes = try Hyperparameters(source)
     let rotations = [try source.rotation(sizes)]
-    let queryWidth = sizes.heads * sizes.headWidth, cacheWidth = sizes.cacheHeads * sizes.headWidth
+    let queryWidth = sizes.heads * sizes.headWidth
+    let cacheWidth = sizes.cacheHeads * sizes.headWidth
     var blocks: [DecoderBlock] = []
     for layer in 0..<sizes.layers {
         let fused = try source.weight("attn_qkv", layer: layer, queryWidth + 2 * cacheWidth, sizes.width)
@@ -31,15 +32,9 @@ let phi3 = Architecture(name: "phi3", huggingFace: ["Phi3ForCausalLM"], names: p
                     down: try source.linear("ffn_down", layer: layer, sizes.width, sizes.feedForward),
                     activation: .silu)))
     }
-    let embedding = try source.embedding(width: sizes.width)
-    let parts = Decoder.Parts(
-        embedding: embedding, rotations: rotations, blocks: blocks,
-        outputNorm: Norm(weight: try source.globalVector("output_norm", sizes.width), epsilon: sizes.epsilon),
-        output: try source.output(tiedTo: embedding))
-    let shape = sizes.shape(
-        "phi3", vocabulary: embedding.outputs, windows: Array(repeating: sizes.window, count: sizes.layers),
-        rotations: rotations, source: source)
-    return Decoder(shape, parts, source)
+    return try Decoder(
+        "phi3", source, sizes, windows: Array(repeating: sizes.window, count: sizes.layers), rotations: rotations,
+        blocks: blocks)
 }
 
 private let phi3Names: TensorNames = {

@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Tensors
 
 /// One block of a decoder: attention and feed-forward, each between a norm and the residual stream; Gemma also
@@ -36,6 +37,21 @@ final class Decoder: Model {
         self.shape = shape
         self.parts = parts
         self.source = source
+    }
+
+    /// A decoder whose ends are the usual ones: an embedding, its blocks, an RMSNorm, a projection that may be tied.
+    convenience init(
+        _ name: String, _ source: ModelSource, _ sizes: Hyperparameters, windows: [Int?], rotations: [Rotation],
+        blocks: [DecoderBlock]
+    ) throws(CheckpointError) {
+        let embedding = try source.embedding(width: sizes.width)
+        let parts = Parts(
+            embedding: embedding, rotations: rotations, blocks: blocks,
+            outputNorm: Norm(weight: try source.globalVector("output_norm", sizes.width), epsilon: sizes.epsilon),
+            output: try source.output(tiedTo: embedding))
+        let shape = sizes.shape(
+            name, vocabulary: embedding.outputs, windows: windows, rotations: rotations, source: source)
+        self.init(shape, parts, source)
     }
 
     func rotationVariant(length: Int) -> Int {

@@ -81,7 +81,9 @@ extension ModelSource {
         if scaling == nil { scaling = try config.object(ifPresent: "rope_parameters") }
         if scaling == nil { scaling = try config.object(ifPresent: "rope_scaling") }
         // Recent configurations state these beside the scaling, earlier ones beside everything else.
-        let (innerBase, outerBase) = (try scaling?.double(ifPresent: "rope_theta"), try config.double(ifPresent: "rope_theta"))
+        let (innerBase, outerBase) = (
+            try scaling?.double(ifPresent: "rope_theta"), try config.double(ifPresent: "rope_theta")
+        )
         let base = innerBase ?? outerBase ?? defaultBase
         let innerPart = try scaling?.double(ifPresent: "partial_rotary_factor")
         let outerPart = try config.double(ifPresent: "partial_rotary_factor")

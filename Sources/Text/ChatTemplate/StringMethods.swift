@@ -41,7 +41,8 @@ enum StringMethods {
         "replace": replace, "join": join, "find": find("find", last: false), "rfind": find("rfind", last: true),
         "index": find("index", last: false), "rindex": find("rindex", last: true), "count": count,
         "center": pad("center"), "ljust": pad("ljust"), "rjust": pad("rjust"), "zfill": zeroFill,
-        "expandtabs": expandTabs, "format": { (machine, text, arguments) throws(TemplateError) in
+        "expandtabs": expandTabs,
+        "format": { (machine, text, arguments) throws(TemplateError) in
             try machine.braceFormat(text, arguments.positional, arguments.keyword)
         },
         "format_map": { (machine, text, arguments) throws(TemplateError) in

@@ -12,11 +12,32 @@ struct TemplateToken {
     }
 
     enum Symbol: String {
-        case add = "+", subtract = "-", divide = "/", floorDivide = "//", multiply = "*", remainder = "%"
-        case power = "**", tilde = "~", openBracket = "[", closeBracket = "]", openParenthesis = "("
-        case closeParenthesis = ")", openBrace = "{", closeBrace = "}", equal = "==", notEqual = "!="
-        case greater = ">", greaterOrEqual = ">=", less = "<", lessOrEqual = "<=", assign = "=", dot = "."
-        case colon = ":", pipe = "|", comma = ",", semicolon = ";"
+        case add = "+"
+        case subtract = "-"
+        case divide = "/"
+        case floorDivide = "//"
+        case multiply = "*"
+        case remainder = "%"
+        case power = "**"
+        case tilde = "~"
+        case openBracket = "["
+        case closeBracket = "]"
+        case openParenthesis = "("
+        case closeParenthesis = ")"
+        case openBrace = "{"
+        case closeBrace = "}"
+        case equal = "=="
+        case notEqual = "!="
+        case greater = ">"
+        case greaterOrEqual = ">="
+        case less = "<"
+        case lessOrEqual = "<="
+        case assign = "="
+        case dot = "."
+        case colon = ":"
+        case pipe = "|"
+        case comma = ","
+        case semicolon = ";"
     }
 
     let kind: Kind
