@@ -142,24 +142,9 @@ public final class EngineLoop {
             sequence.promptTokens.append(PromptToken(id: sequence.tokens[0], logprob: nil, topLogprobs: []))
         }
         let id = sequence.tokens[position + 1]
-        let normaliser = ScalarMath.logSumExp(scores)
-        sequence.promptTokens.append(
-            PromptToken(
-                id: id, logprob: Float(Double(scores[Int(id)]) - normaliser),
-                topLogprobs: highest(scores, sequence.request.promptLogprobs ?? 0, normaliser)))
-    }
-
-    /// The highest scores of a row as log-probabilities, equal ones by ascending id. O(vocabulary × count).
-    private func highest(_ scores: UnsafeBufferPointer<Float>, _ count: Int, _ normaliser: Double) -> [TokenLogprob] {
-        var best: [TokenLogprob] = []
-        for (id, score) in scores.enumerated() where count > 0 {
-            let logprob = Float(Double(score) - normaliser)
-            if best.count == count, logprob <= best[count - 1].logprob { continue }
-            let place = best.firstIndex { $0.logprob < logprob } ?? best.count
-            best.insert(TokenLogprob(id: Int32(id), logprob: logprob), at: place)
-            if best.count > count { best.removeLast() }
-        }
-        return best
+        let (chosen, top) = samplerScratch.modelLogprobs(
+            scores, of: id, top: sequence.request.promptLogprobs ?? 0)
+        sequence.promptTokens.append(PromptToken(id: id, logprob: chosen, topLogprobs: top))
     }
 
     private func end(_ sequence: TokenSequence, _ outcome: Result<GenerationEvent, EngineError>) {

@@ -34,13 +34,18 @@ final class ModelSource: Sendable {
 
     /// An integer of the header: `<architecture>.<gguf>` or the config's `key`; nil where absent.
     func int(gguf: String, _ key: String) throws(CheckpointError) -> Int? {
-        if let metadata = checkpoint.gguf { return try metadata.int(ifPresent: "\(prefixed(gguf))") }
+        if let metadata = checkpoint.gguf { return try metadata.int(ifPresent: prefixed(gguf)) }
         return try config.int(ifPresent: key)
     }
 
     func double(gguf: String, _ key: String) throws(CheckpointError) -> Double? {
-        if let metadata = checkpoint.gguf { return try metadata.float(ifPresent: "\(prefixed(gguf))") }
+        if let metadata = checkpoint.gguf { return try metadata.float(ifPresent: prefixed(gguf)) }
         return try config.double(ifPresent: key)
+    }
+
+    /// A string of a GGUF header; nil where absent, and for a folder.
+    func string(gguf: String) throws(CheckpointError) -> String? {
+        try checkpoint.gguf?.string(ifPresent: prefixed(gguf))
     }
 
     /// An integer that must be there and lie in a range.

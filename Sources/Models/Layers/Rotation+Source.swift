@@ -33,7 +33,7 @@ extension ModelSource {
             throw failure(gguf: "rope.dimension_count", "", "\(width) is not an even part of \(sizes.headWidth)")
         }
         var frequencies = Rotation.frequencies(base: base, width: width)
-        let kind = try checkpoint.gguf?.string(ifPresent: ropeKey("scaling.type"))
+        let kind = try string(gguf: "rope.scaling.type")
         let original = try int(gguf: "rope.scaling.original_context_length", "")
         if let long = try optionalGlobalVector("rope_factors_long", width / 2) {
             let short = try globalVector("rope_factors_short", width / 2)
@@ -65,10 +65,6 @@ extension ModelSource {
         case .some(let other):
             throw failure(gguf: "rope.scaling.type", "", "'\(other)' is not one of none, linear, yarn, longrope")
         }
-    }
-
-    private func ropeKey(_ key: String) -> String {
-        "\((try? checkpoint.gguf?.string(ifPresent: "general.architecture")) ?? "").rope.\(key)"
     }
 
     // MARK: config.json
