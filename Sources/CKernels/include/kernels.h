@@ -45,7 +45,7 @@ int32_t apus_preparation(int32_t type);
 
 typedef void (*apus_operation)(const void *arguments, int64_t begin, int64_t end, void *scratch);
 
-/// Items: rows. x [rows][stride] as products read it: `quantize` makes codes in -127...127, a scale for 32 inputs and the
+/// Items: `activation_items`. x [rows][stride] as products read it: `quantize` makes codes in -127...127, a scale for 32 inputs and the
 /// sums of 16 codes; `tile_floats` keeps the floats. Both order the rows in tiles (see tiles.inc).
 typedef struct {
     const float *x;
@@ -56,7 +56,7 @@ typedef struct {
 /// Bytes that quantized activations take for each row and 256 inputs begun.
 #define APUS_ACTIVATION_BYTES 416
 
-/// Items: rows. What products of a format need of every row and group of inputs besides codes and scales: the start of
+/// Items: `activation_items`. What products of a format need of every row and group of inputs besides codes and scales: the start of
 /// the integer sum that takes the unsigned codes' zero away, or the factor of the minimum (a float's bits).
 typedef struct {
     int64_t rows, inputs;
@@ -191,6 +191,7 @@ typedef struct {
     apus_operation gated_gelu;     // x = gelu_tanh(x) × other
     apus_operation gelu;           // x = gelu_tanh(x)
     apus_operation soft_cap;       // x = factor × tanh(x / factor)
+    int64_t (*activation_items)(int64_t rows, int64_t inputs);
     void (*dequantize)(const apus_weight *weight, int64_t row, float *out);
     float (*row_max)(const float *x, int64_t n);
     double (*row_exp)(const float *x, int64_t n, float shift, float *weights);
