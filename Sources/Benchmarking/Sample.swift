@@ -21,6 +21,9 @@ public struct Sample: Sendable, Equatable {
     /// (highest − lowest) / median, 0 where the median is 0.
     public var spread: Double { median == 0 ? 0 : (highest - lowest) / median }
 
+    /// Each value times a factor.
+    public func scaled(_ factor: Double) -> Sample { Sample(values.map { $0 * factor }) }
+
     /// Both samples' values.
     public func joined(with other: Sample) -> Sample { Sample(values + other.values) }
 }

@@ -38,9 +38,16 @@ struct ReadBuffer: ~Copyable {
 
     /// Bytes to read: four times the last-level cache at least, but no more than an eighth of the memory.
     static func suitableBytes() -> Int {
-        let cache = max(sysconf(Int32(_SC_LEVEL3_CACHE_SIZE)), sysconf(Int32(_SC_LEVEL2_CACHE_SIZE)), 1 << 20)
-        let memory = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
-        let wanted = min(max(4 * cache, 512 << 20), memory / 8)
+        let cache = lastCacheBytes()
+        let wanted = min(max(4 * cache, 512 << 20), physicalMemory() / 8)
         return max(wanted / hugePage, 8) * hugePage
     }
+}
+
+/// Bytes of the machine's memory.
+func physicalMemory() -> Int { sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) }
+
+/// Bytes of the largest cache that the system tells of, at least 1 MiB.
+func lastCacheBytes() -> Int {
+    max(sysconf(Int32(_SC_LEVEL3_CACHE_SIZE)), sysconf(Int32(_SC_LEVEL2_CACHE_SIZE)), 1 << 20)
 }

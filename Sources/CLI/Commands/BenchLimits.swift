@@ -1,17 +1,14 @@
 internal import Benchmarking
 internal import Foundation
-internal import Inference
-internal import Tensors
 
 /// `apus bench --limits`.
 struct BenchLimits {
-    var threads: Int?
-    var kernels: KernelTable
+    var machine: BenchMachineOptions
     var json: Bool
 
     func run() throws {
-        let most = threads ?? EngineConfiguration.availableCores
-        let meter = try LimitMeter(kernels: kernels, threads: most)
+        let most = machine.threadCount
+        let meter = try LimitMeter(kernels: machine.kernels(), threads: most)
         var rows: [Limits] = []
         for count in 1...most { rows.append(meter.measure(threads: count)) }
         if json {
@@ -22,9 +19,7 @@ struct BenchLimits {
         Console.write("\(rows[0].kernels); a multiply-add counts two; ± half the range over the median\n")
         Console.write("threads     read GB/s   small pages   fma GFLOP/s   int8 GOP/s\n")
         for row in rows {
-            let cells = [row.read, row.readSmallPages, row.fma, row.dot].map {
-                String(format: "%8.1f ±%2.0f%%", $0.median, 50 * $0.spread)
-            }
+            let cells = [row.read, row.readSmallPages, row.fma, row.dot].map { $0.text("%8.1f") }
             Console.write(String(format: "%7d  ", row.threads) + cells.joined(separator: "  ") + "\n")
         }
     }
@@ -60,5 +55,18 @@ struct LimitsReport: Encodable {
         int8_spread = limits.dot.spread
         read_streams = limits.readPattern.streams
         read_ahead = limits.readPattern.ahead
+    }
+}
+
+extension Sample {
+    /// The median in a format, and half the range over it.
+    func text(_ format: String) -> String { String(format: format + " ±%2.0f%%", median, 50 * spread) }
+}
+
+extension Limits {
+    var line: String {
+        String(
+            format: "limits (%@, %d threads): read %@ GB/s, fma %@ GFLOP/s, int8 %@ GOP/s\n", kernels, threads,
+            read.text("%.1f"), fma.text("%.0f"), dot.text("%.0f"))
     }
 }
