@@ -28,10 +28,13 @@ let package = Package(
             resources: [.copy("Resources")], swiftSettings: strict),
         .target(name: "Conversation", dependencies: ["Apus", "Inference", "Text"], swiftSettings: strict),
         .target(name: "Evaluation", dependencies: ["Apus", "Inference", "Models"], swiftSettings: strict),
+        .target(
+            name: "Benchmarking", dependencies: ["Inference", "Models", "Checkpoints", "Tensors", "CKernels"],
+            swiftSettings: strict),
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "Apus", "Conversation", "Evaluation", "Inference", "Models", "Checkpoints", "Tensors", "Text",
+                "Apus", "Benchmarking", "Conversation", "Evaluation", "Inference", "Models", "Checkpoints", "Tensors", "Text",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
