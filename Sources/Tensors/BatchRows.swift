@@ -11,8 +11,12 @@ public final class BatchRows {
     private let cache: UnsafeMutablePointer<apus_cache_row>
     private let windowed: UnsafeMutablePointer<apus_cache_row>
     private var window = 0
+    private let tileStarts: UnsafeMutablePointer<Int32>
+    private var tileCount = 0
+    private var tileRows = 0
 
     public init(capacity: Int) {
+        tileStarts = .allocate(capacity: capacity + 1)
         self.capacity = capacity
         tokens = .allocate(capacity: capacity)
         positions = .allocate(capacity: capacity)
@@ -27,11 +31,13 @@ public final class BatchRows {
         variants.deallocate()
         cache.deallocate()
         windowed.deallocate()
+        tileStarts.deallocate()
     }
 
     public func removeAll() {
         count = 0
         window = 0
+        tileRows = 0
     }
 
     /// Adds a row.
@@ -45,11 +51,29 @@ public final class BatchRows {
     ///   - pages: the sequence's pages; must cover `visible` and stay alive through the step.
     public func append(token: Int32, position: Int, slot: Int, visible: Int, variant: Int, pages: PageList) {
         precondition(count < capacity && slot < visible)
+        tileRows = 0
         tokens[count] = token
         positions[count] = Int32(position)
         variants[count] = Int32(variant)
         cache[count] = apus_cache_row(pages: pages.pointer, slot: Int32(slot), low: 0, high: Int32(visible))
         count += 1
+    }
+
+    /// The rows in tiles of at most `rows` successive ones that share their pages: the first row of each, and the end.
+    func tiles(rows: Int) -> (starts: UnsafePointer<Int32>, count: Int) {
+        if tileRows != rows {
+            tileCount = 0
+            for row in 0..<count {
+                let first = tileCount == 0 ? 0 : Int(tileStarts[tileCount - 1])
+                if row == 0 || row - first == rows || cache[row].pages != cache[first].pages {
+                    tileStarts[tileCount] = Int32(row)
+                    tileCount += 1
+                }
+            }
+            tileStarts[tileCount] = Int32(count)
+            tileRows = rows
+        }
+        return (UnsafePointer(tileStarts), tileCount)
     }
 
     public var tokenIDs: UnsafeBufferPointer<Int32> { UnsafeBufferPointer(start: tokens, count: count) }
