@@ -107,6 +107,14 @@ public final class CacheStorage {
         (mapping + target * pageBytes).copyMemory(from: mapping + source * pageBytes, byteCount: pageBytes)
     }
 
+    /// Gives a page's memory back to the system; its contents are lost. Costs nothing again until it is next written.
+    public func discard(_ page: Int) {
+        precondition(page >= 0 && page < pageCount)
+        let unit = sysconf(Int32(_SC_PAGESIZE))
+        let (begin, end) = (roundedUp(page * pageBytes, to: unit), (page + 1) * pageBytes / unit * unit)
+        if begin < end { madvise(mapping + begin, end - begin, MADV_DONTNEED) }
+    }
+
     /// A page's bytes, for moving it to another tier and back.
     public func pageContents(_ page: Int) -> UnsafeMutableRawBufferPointer {
         precondition(page >= 0 && page < pageCount)

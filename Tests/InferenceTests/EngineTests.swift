@@ -142,7 +142,7 @@ import Testing
         let driver = try LoopDriver(model, configuration)
         let prompt = InvarianceTests.prompt(40, 1, vocabulary: model.shape.vocabulary)
         _ = try driver.run((0..<3).map { GenerationRequest(prompt: prompt, maximumTokens: 8, seed: UInt64($0)) })
-        let use = driver.loop.cacheUse
+        let use = driver.loop.statistics
         let admissions = 3 + driver.answers.values.reduce(0) { $0 + $1.statistics.preemptions }
         #expect(use.queriedTokens <= admissions * 48)
         #expect(use.queriedTokens >= 3 * 40)

@@ -4,18 +4,6 @@ import Tensors
 import TestKit
 import Testing
 
-/// SplitMix64, so that a failing run comes back.
-private struct Dice: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = (state ^ state >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
-    }
-}
-
 /// Thousands of random events on one engine: after each the laws of the cache hold, and every request gets the answer it
 /// gets alone, or the beginning of it where it was cancelled.
 @Suite struct RandomMixTests {
@@ -108,7 +96,7 @@ private struct Dice: RandomNumberGenerator {
             loop.step()
             check("a step")
         }
-        let use = loop.cacheUse
+        let use = loop.statistics
         #expect(use.freePages + use.indexedPages == use.pages, "all pages but the index's are free")
         #expect(records.count > 250 && records.count { $0.ends == [.cancelled] } > 15)
         for (id, record) in records.enumerated() {
