@@ -1,5 +1,6 @@
 public import Checkpoints
 public import Models
+internal import Tensors
 public import Text
 
 /// The files of a model: weights, and beside or inside them tokenizer, template and recommendations.
@@ -22,6 +23,18 @@ public struct ModelFiles: Sendable {
                     + "it can tokenize, and nothing else: use a whole model")
         }
         return try Catalog.load(checkpoint)
+    }
+
+    /// What the weights are known by: equal only where names, shapes, types and every byte of them are. Reads them all.
+    public var identity: String {
+        var hash = ContentHash()
+        for name in checkpoint.tensorNames {
+            guard let tensor = checkpoint.rawTensor(named: name) else { continue }
+            hash.add("\(name) \(tensor.dtypeName) \(tensor.shape)")
+            hash.add(tensor.bytes)
+        }
+        let value = hash.value
+        return (0..<4).map { String(value[$0], radix: 16) }.joined(separator: "-")
     }
 
     /// The tokenizer inside or beside the weights.

@@ -11,12 +11,17 @@ public struct EngineConfiguration: Sendable {
     public var pageSize = 64
     /// How keys and values are stored. Part of the answer's definition, unlike the rest.
     public var cacheType = CacheType.f32
+    /// Another way to keep them than the plain one of that type; part of the answer's definition too.
+    public var cacheLayout: (any CacheLayout)?
     /// Bytes for the cache, kept under any load; nil for what ``memoryPlan(_:machine:)`` plans.
     public var cacheBytes: Int?
     /// The most positions of a sequence; nil for the model's own context.
     public var context: Int?
     /// The most rows of a step.
     public var tokenBudget = 512
+    /// The most time between two tokens of an answer under way: prompts are cut so that steps stay within it, as far as
+    /// answers alone do. nil to cut by the token budget alone.
+    public var targetITL: Duration?
     /// The most sequences that run at once.
     public var maximumRunning = 64
     /// Whether computed prefixes are kept and shared.
@@ -36,6 +41,9 @@ public struct EngineConfiguration: Sendable {
     /// Cores that this process may use: its affinity, and its control group's quota rounded up.
     public static var availableCores: Int { Machine().cores }
 
+    /// How keys and values are kept.
+    var layout: any CacheLayout { cacheLayout ?? PlainLayout(cacheType) }
+
     /// Refuses what no engine can run with.
     func validate() throws(EngineError) {
         let atLeastOne = [
@@ -44,6 +52,9 @@ public struct EngineConfiguration: Sendable {
         ]
         for (field, value) in atLeastOne where value < 1 {
             throw .configuration(field: field, value: value, allowed: "1 or more")
+        }
+        if let target = targetITL, target <= .zero {
+            throw .configuration(field: "target between tokens", value: 0, allowed: "more than 0 milliseconds")
         }
         if swapBytes < 0 { throw .configuration(field: "swap memory", value: swapBytes, allowed: "0 or more bytes") }
         if let store = prefixStore, store.maximumBytes < 1 {

@@ -21,17 +21,18 @@ extension EngineLoop {
     }
 
     /// Everything besides tokens and salt that a page's bytes follow from: the model, how the cache is laid out, and the arithmetic
-    /// itself, known by the keys and values that it gives for some tokens. A new version of Apus that computes other bits
-    /// finds none of the old pages.
+    /// itself, known by the keys and values that it gives for some tokens, in all rotation variants. A version of Apus that
+    /// computes other bits finds none of the old pages.
     private func pageSpace(_ batch: Batch) -> [UInt8] {
         let shape = model.shape
         let pages = PageList(capacity: 1)
         pages.append(0)
         batch.removeAll()
+        let lastVariant = model.rotationVariant(length: .max)
         for position in 0..<min(configuration.tokenBudget, configuration.pageSize, 16) {
             batch.rows.append(
                 token: Int32((position * 7919 + 1) % shape.vocabulary), position: position, slot: position,
-                visible: position + 1, variant: 0, pages: pages)
+                visible: position + 1, variant: position % 2 == 0 ? 0 : lastVariant, pages: pages)
         }
         _ = model.forward(batch, storage, scratch)
         batch.removeAll()
@@ -39,7 +40,7 @@ extension EngineLoop {
         hash.add(UnsafeRawBufferPointer(storage.pageContents(0)))
         storage.discard(0)
         hash.add(configuration.prefixStore?.model ?? "")
-        hash.add("\(shape.architecture) \(configuration.cacheType.rawValue) \(configuration.pageSize) \(shape.cache)")
+        hash.add("\(configuration.layout.name) \(configuration.pageSize) \(shape)")
         let value = hash.value
         return (0..<32).map { UInt8(truncatingIfNeeded: value[$0 / 8] >> (8 * UInt64($0 % 8))) }
     }

@@ -10,17 +10,20 @@ public final class EngineLoop {
     public let configuration: EngineConfiguration
     let scratch: Scratch
     let samplerScratch: SamplerScratch
-    let storage: CacheStorage
+    let storage: any PagedCache
     private let batch: Batch
     var cache: SequenceCache
     var scheduler: Scheduler
+    private var pace: Pace
     private var plan = Plan()
     let method: any GenerationMethod = Autoregression()
     var counts = EngineStatistics()
     /// The earliest deadline of all requests; nil where none has one.
     var nextDeadline: ContinuousClock.Instant?
     /// What time it is, for deadlines and the cost of steps.
-    public var now: () -> ContinuousClock.Instant = { .now }
+    public var now: () -> ContinuousClock.Instant = { .now } {
+        didSet { cache.tiers?.now = now }
+    }
 
     /// Allocates everything the engine will use.
     ///
@@ -32,8 +35,8 @@ public final class EngineLoop {
         let pageCount = configuration.pageCount(model.shape)
         let pageSize = configuration.pageSize
         guard
-            let storage = CacheStorage(
-                layers: model.shape.cache, pageSize: pageSize, pageCount: pageCount, type: configuration.cacheType)
+            let storage = configuration.layout.allocate(
+                model.shape.cache, pageSize: pageSize, pageCount: pageCount)
         else { throw .cacheTooSmall(neededPages: pageCount, pages: 0, pageSize: pageSize) }
         self.model = model
         self.configuration = configuration
@@ -50,6 +53,7 @@ public final class EngineLoop {
             parameters: model.shape.parameters, attentionShare: model.shape.attentionShare)
         scheduler = Scheduler(
             order: configuration.scheduling, outputBudget: outputs, maximumRunning: configuration.maximumRunning)
+        pace = Pace(target: configuration.targetITL)
         cache.tiers = try makeTiers(batch)
     }
 
@@ -59,7 +63,8 @@ public final class EngineLoop {
     @discardableResult
     public func step() -> Bool {
         endOverdue()
-        scheduler.plan(&plan, &cache, budget: configuration.tokenBudget)
+        let budget = pace.budget(configuration.tokenBudget, scheduler.running, cache.cost)
+        scheduler.plan(&plan, &cache, budget: budget)
         guard !plan.runs.isEmpty else { return false }
         let start = now()
         fill()
@@ -135,6 +140,7 @@ public final class EngineLoop {
     private func note(_ start: ContinuousClock.Instant) {
         let taken = (now() - start).components
         let seconds = Double(taken.seconds) + Double(taken.attoseconds) * 1e-18
+        pace.note(estimated: cache.cost.seconds(rows: plan.rows, slots: plan.slots), taken: seconds)
         cache.cost.note(rows: plan.rows, slots: plan.slots, seconds: seconds)
         counts.seconds += seconds
         counts.steps += 1

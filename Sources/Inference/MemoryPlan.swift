@@ -46,7 +46,7 @@ extension EngineConfiguration {
     ///   ``EngineError/memoryTooSmall(needed:available:)`` where the machine's memory does not.
     public func memoryPlan(_ shape: ModelShape, machine: Machine = Machine()) throws(EngineError) -> MemoryPlan {
         try validate()
-        let page = max(1, CacheStorage.pageBytes(layers: shape.cache, pageSize: pageSize, type: cacheType))
+        let page = max(1, layout.pageBytes(shape.cache, pageSize: pageSize))
         let context = contextLimit(shape)
         let working = Scratch.bytes(shape, maximumRows: tokenBudget, maximumOutputs: max(maximumRunning, 64))
         var plan = MemoryPlan(
@@ -82,7 +82,7 @@ extension EngineConfiguration {
 
     /// Pages of the cache once its bytes are known.
     func pageCount(_ shape: ModelShape) -> Int {
-        (cacheBytes ?? 0) / max(1, CacheStorage.pageBytes(layers: shape.cache, pageSize: pageSize, type: cacheType))
+        (cacheBytes ?? 0) / max(1, layout.pageBytes(shape.cache, pageSize: pageSize))
     }
 
     func contextLimit(_ shape: ModelShape) -> Int { min(context ?? shape.context, shape.context) }

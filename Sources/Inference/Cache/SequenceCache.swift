@@ -4,7 +4,7 @@ internal import Tensors
 struct SequenceCache {
     private var pool: PagePool
     private var index: PrefixIndex
-    private let storage: CacheStorage
+    private let storage: any PagedCache
     private let sharesPrefixes: Bool
     /// Where pages go that must leave; nil where there is no such place.
     var tiers: PageTiers?
@@ -27,7 +27,7 @@ struct SequenceCache {
     /// - Parameters:
     ///   - attentionShare: what a position adds to the cost of a token there, as a part of the cost of a token at the beginning.
     init(
-        storage: CacheStorage, sharesPrefixes: Bool, eviction: EvictionOrder, parameters: Int, attentionShare: Double
+        storage: any PagedCache, sharesPrefixes: Bool, eviction: EvictionOrder, parameters: Int, attentionShare: Double
     ) {
         self.storage = storage
         pool = PagePool(count: storage.pageCount)

@@ -68,6 +68,6 @@ package struct Marking: EvictionPolicy {
         dice &+= 0x9E37_79B9_7F4A_7C15
         var z = (dice ^ dice >> 30) &* 0xBF58_476D_1CE4_E5B9
         z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return Int(((z ^ z >> 31) >> 32) &* UInt64(count) >> 32)
+        return Int((((z ^ z >> 31) >> 32) &* UInt64(count)) >> 32)
     }
 }

@@ -12,6 +12,8 @@ struct PageTiers {
     private var memorySeconds: (out: Double, back: Double)
     private var storeSeconds: (out: Double, back: Double)
     private var counts = EngineStatistics()
+    /// What time it is, for the cost of moves.
+    var now: () -> ContinuousClock.Instant = { .now }
 
     /// - Parameter space: everything besides tokens and salt that pages depend on.
     init(space: [UInt8], memory: MemoryTier?, store: PrefixStore?, pageCount: Int, pageBytes: Int) {
@@ -89,9 +91,9 @@ struct PageTiers {
 
     /// Does a move, and notes how long one takes where it was made.
     private mutating func measure(_ average: WritableKeyPath<PageTiers, Double>, _ move: () -> Bool) -> Bool {
-        let start = ContinuousClock.now
+        let start = now()
         guard move() else { return false }
-        let taken = (ContinuousClock.now - start).components
+        let taken = (now() - start).components
         let seconds = Double(taken.seconds) + Double(taken.attoseconds) * 1e-18
         self[keyPath: average] += 0.1 * (seconds - self[keyPath: average])
         return true
