@@ -52,26 +52,37 @@ public final class Engine: Sendable {
         samples requests: [GenerationRequest], endOfGeneration: [Int32] = []
     ) throws(EngineError) -> [RunningRequest] {
         let id = nextID.wrappingAdd(requests.count, ordering: .relaxed).oldValue
-        let channels = requests.indices.map { Channel(id: id + $0, mailbox) }
+        let channels = requests.indices.map { channel(id + $0) }
+        let senders = channels.map(\.sender)
         let samples = try model.admit(samples: requests, id: id, endOfGeneration, configuration) { index, outcome in
-            channels[index].send(outcome)
+            senders[index].send(outcome)
         }
         if !samples.isEmpty { mailbox.post(.submit(samples)) }
-        return channels.map { RunningRequest(id: $0.id, events: $0.events, engine: self) }
+        return channels.enumerated().map { RunningRequest(id: id + $0, events: $1.events, engine: self) }
     }
 
     fileprivate func fork(_ original: Int, _ fork: Fork, _ endOfGeneration: [Int32]) -> RunningRequest {
-        let channel = Channel(id: nextID.wrappingAdd(1, ordering: .relaxed).oldValue, mailbox)
+        let id = nextID.wrappingAdd(1, ordering: .relaxed).oldValue
+        let (events, sender) = channel(id)
         mailbox.post(
             .change { loop in
                 do throws(EngineError) {
-                    try loop.fork(
-                        original, fork, id: channel.id, endOfGeneration: endOfGeneration, send: channel.send)
+                    try loop.fork(original, fork, id: id, endOfGeneration: endOfGeneration, send: sender.send)
                 } catch {
-                    channel.send(.failure(error))
+                    sender.send(.failure(error))
                 }
             })
-        return RunningRequest(id: channel.id, events: channel.events, engine: self)
+        return RunningRequest(id: id, events: events, engine: self)
+    }
+
+    /// A request's stream, and the engine's end of it. The engine must not hold the stream itself, or nobody could let go of it.
+    private func channel(_ id: Int) -> (events: Events, sender: Sender) {
+        let (events, continuation) = Events.makeStream()
+        let mailbox = mailbox
+        continuation.onTermination = { reason in
+            if case .cancelled = reason { mailbox.post(.cancel(id)) }
+        }
+        return (events, Sender(continuation: continuation))
     }
 
     fileprivate func cancel(_ id: Int) { mailbox.post(.cancel(id)) }
@@ -88,7 +99,7 @@ public final class Engine: Sendable {
 public struct RunningRequest: Sendable {
     /// Its number in the engine.
     public let id: Int
-    /// What becomes of it, in order. Letting go of the stream cancels the request.
+    /// What becomes of it, in order. The request is cancelled when nobody holds the stream any more, nor this value.
     public let events: Engine.Events
     private let engine: Engine
 
@@ -109,19 +120,9 @@ public struct RunningRequest: Sendable {
     }
 }
 
-/// One request's stream and the engine's end of it.
-private struct Channel: Sendable {
-    let id: Int
-    let events: Engine.Events
-    private let continuation: Engine.Events.Continuation
-
-    init(id: Int, _ mailbox: Mailbox) {
-        self.id = id
-        (events, continuation) = Engine.Events.makeStream()
-        continuation.onTermination = { reason in
-            if case .cancelled = reason { mailbox.post(.cancel(id)) }
-        }
-    }
+/// The engine's end of a request's stream.
+private struct Sender: Sendable {
+    let continuation: Engine.Events.Continuation
 
     func send(_ outcome: Result<GenerationEvent, EngineError>) {
         switch outcome {

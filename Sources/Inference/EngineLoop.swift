@@ -78,8 +78,10 @@ public final class EngineLoop {
     /// Broken laws of the cache; empty.
     public func violations() -> [Violation] { cache.violations(scheduler.running + scheduler.waiting) }
 
+    /// Sequences that begin with the same pages stand next to each other: attention reads these once for all of them.
     private func fill() {
         batch.removeAll()
+        plan.runs.sort { PageList.precedes($0.sequence.pages, $1.sequence.pages) }
         for run in plan.runs {
             let sequence = run.sequence
             for position in sequence.computed..<sequence.computed + run.count {

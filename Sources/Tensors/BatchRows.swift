@@ -11,6 +11,7 @@ public final class BatchRows {
     private let cache: UnsafeMutablePointer<apus_cache_row>
     private let windowed: UnsafeMutablePointer<apus_cache_row>
     private var window = 0
+    private let tileStarts: UnsafeMutablePointer<Int32>
 
     public init(capacity: Int) {
         self.capacity = capacity
@@ -19,6 +20,7 @@ public final class BatchRows {
         variants = .allocate(capacity: capacity)
         cache = .allocate(capacity: capacity)
         windowed = .allocate(capacity: capacity)
+        tileStarts = .allocate(capacity: capacity + 1)
     }
 
     deinit {
@@ -27,6 +29,7 @@ public final class BatchRows {
         variants.deallocate()
         cache.deallocate()
         windowed.deallocate()
+        tileStarts.deallocate()
     }
 
     public func removeAll() {
@@ -50,6 +53,25 @@ public final class BatchRows {
         variants[count] = Int32(variant)
         cache[count] = apus_cache_row(pages: pages.pointer, slot: Int32(slot), low: 0, high: Int32(visible))
         count += 1
+    }
+
+    /// Rows next to each other that begin with the same page: attention reads what they share once. As many together as leave
+    /// every thread its part. How rows are put together never changes a bit.
+    ///
+    /// - Returns: where each tile begins, and after the last one the number of rows; and how many tiles there are.
+    func tiles(heads: Int, threads: Int) -> (starts: UnsafePointer<Int32>, count: Int) {
+        let most = max(1, min(16, count * heads / (3 * threads)))
+        var tiles = 0
+        var first = 0
+        for row in 0..<count {
+            let isSame = row > first && row - first < most && cache[row].pages[0] == cache[first].pages[0]
+            if isSame { continue }
+            tileStarts[tiles] = Int32(row)
+            tiles += 1
+            first = row
+        }
+        tileStarts[tiles] = Int32(count)
+        return (UnsafePointer(tileStarts), tiles)
     }
 
     public var tokenIDs: UnsafeBufferPointer<Int32> { UnsafeBufferPointer(start: tokens, count: count) }

@@ -159,5 +159,13 @@ public final class PageList {
         return base[count]
     }
 
+    /// Lists that begin with the same pages stand next to each other in this order.
+    public static func precedes(_ a: PageList, _ b: PageList) -> Bool {
+        for index in 0..<min(a.count, b.count) where a.base[index] != b.base[index] {
+            return a.base[index] < b.base[index]
+        }
+        return a.count < b.count
+    }
+
     var pointer: UnsafePointer<Int32> { UnsafePointer(base) }
 }

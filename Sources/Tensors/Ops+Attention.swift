@@ -38,12 +38,13 @@ extension Ops {
         let rows = batch.cacheRows(window: window)
         var slots = 0
         for row in 0..<batch.count { slots += Int(rows[row].high - rows[row].low) }
+        let (tiles, tileCount) = batch.tiles(heads: Int(shape.heads), threads: threads)
         var arguments = apus_attention_arguments(
             layer: shape, rows: rows, queries: queries.base, query_stride: Int64(queries.stride), out: out.base,
             out_stride: Int64(out.stride), group: Int32(queryHeads / Int(shape.heads)), scale: scale,
-            soft_cap: softCap)
+            soft_cap: softCap, tiles: tiles)
         run(
-            table.attention, &arguments, items: batch.count * Int(shape.heads),
+            table.attention, &arguments, items: tileCount * Int(shape.heads),
             nanoseconds: slots * (queries.width + out.width) / 16)
     }
 }

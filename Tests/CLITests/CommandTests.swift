@@ -63,7 +63,8 @@ import Testing
         }
         let plain = try run()
         let first = try run("--prefix-store", folder.path + "/pages")
-        let second = try run("--prefix-store", folder.path + "/pages", "--cache-bytes", "40M", "--prefix-store-bytes", "1GiB")
+        let second = try run(
+            "--prefix-store", folder.path + "/pages", "--cache-bytes", "40M", "--prefix-store-bytes", "1GiB")
         #expect(plain.cached == 0 && first.cached == 0 && second.cached >= 128)
         for other in [first, second] { #expect(other.ids == plain.ids && other.logprobs == plain.logprobs) }
         #expect(plain.error == "" && second.error.contains("of cache for"), "\(second.error)")

@@ -24,7 +24,8 @@ import Testing
         let model = try InvarianceTests.load(name)
         var requests = InvarianceTests.requests(8, model)
         for index in 4..<8 {
-            requests[index].prompt = InvarianceTests.prompt(40, 1, vocabulary: model.shape.vocabulary) + requests[index].prompt
+            requests[index].prompt =
+                InvarianceTests.prompt(40, 1, vocabulary: model.shape.vocabulary) + requests[index].prompt
         }
         let expected = try Self.alone(requests, model)
         for (pages, budget, swap) in [(200, 512, 0), (200, 7, 0), (10, 64, 0), (10, 64, 40)] {
@@ -34,7 +35,8 @@ import Testing
             let driver = try LoopDriver(model, configuration)
             for round in 0..<2 {
                 InvarianceTests.expectSame(
-                    try driver.run(requests), expected, "\(pages) pages, chunks of \(budget), swap \(swap), round \(round)")
+                    try driver.run(requests), expected,
+                    "\(pages) pages, chunks of \(budget), swap \(swap), round \(round)")
             }
             if pages == 10 { #expect(driver.loop.statistics.preemptions > 0) }
         }

@@ -202,7 +202,7 @@ import Testing
 }
 
 /// A stop condition that holds the engine's thread at one token until it is opened, and never stops anything.
-private final class Gate: StopCondition {
+final class Gate: StopCondition {
     private let holdsToken: Int
     private let isOpen = Atomic<Bool>(false)
     private let count = Atomic<Int>(0)

@@ -46,7 +46,9 @@ import Testing
     }
 
     /// Short of places and pages, samples wait like everybody else.
-    @Test(arguments: [(2, 400), (64, 6), (3, 7)]) func samplesWaitWhereThereIsNoRoom(_ running: Int, _ pages: Int) throws {
+    @Test(arguments: [(2, 400), (64, 6), (3, 7)]) func samplesWaitWhereThereIsNoRoom(_ running: Int, _ pages: Int)
+        throws
+    {
         let requests = (0..<7).map { request(sample: UInt32($0)) }
         let expected = try InvarianceTests.alone(requests, model)
         for shares in [true, false] {
@@ -70,6 +72,7 @@ import Testing
             driver.loop.cancel(id: ids[cancelled])
             #expect(driver.answers[ids[cancelled]]!.finish == .cancelled)
             #expect(driver.run().isEmpty)
+            #expect(driver.answers[ids[cancelled]]!.ids.isEmpty && driver.loop.statistics.finished == 3)
             for index in 0..<4 where index != cancelled {
                 InvarianceTests.expectSame([driver.answers[ids[index]]!], [expected[index]], "without \(cancelled)")
             }
@@ -88,7 +91,8 @@ import Testing
 
     /// Noise is addressed by seed, sample and position, so a fork with another sample index goes on as a request whose
     /// prompt is the prompt and the kept part of the answer.
-    func reference(_ whole: LoopDriver.Answer, at kept: Int, sample: UInt32, generate: Int) throws -> LoopDriver.Answer {
+    func reference(_ whole: LoopDriver.Answer, at kept: Int, sample: UInt32, generate: Int) throws -> LoopDriver.Answer
+    {
         var request = request(sample: sample, generate: generate - kept)
         request.prompt += whole.ids.prefix(kept)
         return try InvarianceTests.alone([request], model)[0]
@@ -172,13 +176,18 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func forksOfARunningRequest() async throws {
         let engine = try Engine(model: model, configuration: configuration(shares: true))
-        let running = try engine.start(request(generate: 200))
+        // The request is held before its sixth token until the fork is on its way.
+        let gate = Gate(holdsToken: 6)
+        var held = request(generate: 40)
+        held.stop = gate
+        let running = try engine.start(held)
         var ids: [Int32] = []
         var forked: RunningRequest?
         for try await event in running.events {
             if case .token(let token) = event { ids.append(token.id) }
             if ids.count == 5, forked == nil {
                 forked = running.fork(Fork(at: 5))
+                gate.open()
             }
         }
         let rest = try await EngineTests.collect(forked!.events)

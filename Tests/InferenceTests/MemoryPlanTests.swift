@@ -78,7 +78,8 @@ import Testing
             shape, machine: machine(["proc/meminfo": "MemAvailable: \((needed + 10 * page) / 1024 + 1) kB\n"]))
         #expect(plan.cache == 5 * page && plan.description.contains("does not fit"))
         #expect(throws: EngineError.self) {
-            try configuration.memoryPlan(shape, machine: machine(["proc/meminfo": "MemAvailable: \(needed / 1024) kB\n"]))
+            try configuration.memoryPlan(
+                shape, machine: machine(["proc/meminfo": "MemAvailable: \(needed / 1024) kB\n"]))
         }
         configuration.cacheBytes = 7 * page + 5
         plan = try configuration.memoryPlan(shape, machine: machine(["proc/meminfo": meminfo]))

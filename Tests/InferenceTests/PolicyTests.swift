@@ -47,7 +47,8 @@ import Testing
             var configuration = configuration(order, running: 4)
             configuration.sharesPrefixes = true
             configuration.tokenBudget = 24
-            configuration.cacheBytes = pages * CacheStorage.pageBytes(layers: model.shape.cache, pageSize: 16, type: .f32)
+            configuration.cacheBytes =
+                pages * CacheStorage.pageBytes(layers: model.shape.cache, pageSize: 16, type: .f32)
             InvarianceTests.expectSame(
                 try LoopDriver(model, configuration).run(requests), expected, "\(order), \(pages) pages")
         }
@@ -79,7 +80,8 @@ import Testing
         let expected = try InvarianceTests.alone(requests, model)
         for (running, pages) in [(1, 400), (4, 8)] {
             var configuration = configuration(.priority, running: running)
-            configuration.cacheBytes = pages * CacheStorage.pageBytes(layers: model.shape.cache, pageSize: 16, type: .f32)
+            configuration.cacheBytes =
+                pages * CacheStorage.pageBytes(layers: model.shape.cache, pageSize: 16, type: .f32)
             let driver = try LoopDriver(model, configuration)
             var slow = requests[0]
             slow.priority = .batch
@@ -139,7 +141,8 @@ import Testing
         func served(_ user: String) -> Int {
             owner.filter { $0.value == user }.reduce(0) { sum, entry in
                 let answer = driver.answers[entry.key]!
-                return answer.ids.isEmpty ? sum : sum + (entry.key >= 0 ? answer.statistics.promptTokens : 0) + 2 * answer.ids.count
+                return answer.ids.isEmpty
+                    ? sum : sum + (entry.key >= 0 ? answer.statistics.promptTokens : 0) + 2 * answer.ids.count
             }
         }
         for _ in 0..<400 {

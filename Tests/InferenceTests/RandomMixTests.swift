@@ -220,7 +220,9 @@ import Testing
                 check("a fork")
             case 17..<21 where !records.isEmpty:
                 // Mostly someone present, sometimes someone who is long done.
-                loop.cancel(id: chance(20) ? Int.random(in: 0..<records.count, using: &dice) : live.randomElement(using: &dice) ?? 0)
+                loop.cancel(
+                    id: chance(20)
+                        ? Int.random(in: 0..<records.count, using: &dice) : live.randomElement(using: &dice) ?? 0)
                 check("a cancellation")
             case 21..<24:
                 if let id = live.randomElement(using: &dice) {
@@ -280,7 +282,8 @@ import Testing
             counts[record.ends.first?.rawValue ?? "error", default: 0] += 1
             counts["forks", default: 0] += record.kept > 0 ? 1 : 0
         }
-        #expect(counts["length"]! > Self.events / 30 && counts["cancelled"]! > 5 && counts["deadline"]! > 5, "\(counts)")
+        #expect(
+            counts["length"]! > Self.events / 30 && counts["cancelled"]! > 5 && counts["deadline"]! > 5, "\(counts)")
         #expect(counts["forks"]! > 5 && now.forks > 5)
         if shape.pages < 20 { #expect(now.preemptions > 0 && (now.evictions > 0 || !shape.shares)) }
         if shape.swap > 0 { #expect(now.swappedInPages + now.loadedPages > 0) }

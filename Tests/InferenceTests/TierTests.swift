@@ -78,7 +78,9 @@ import Testing
         defer { remove() }
         let request = request(100, 1)
         _ = try LoopDriver(model, configuration(store: 1 << 20)).run([request])
-        func loaded(_ request: GenerationRequest, _ configuration: EngineConfiguration, _ model: any Model) throws -> Int {
+        func loaded(_ request: GenerationRequest, _ configuration: EngineConfiguration, _ model: any Model) throws
+            -> Int
+        {
             let driver = try LoopDriver(model, configuration)
             _ = try driver.run([request])
             return driver.loop.statistics.loadedPages

@@ -40,7 +40,9 @@ private final class ToyCache: PagedCache {
         return base + page * pageBytes + before + slot * ToyLayout.slotBytes(shape) + head * width
     }
 
-    private func pack(_ numbers: some Collection<Float>, scale: UnsafeMutableRawPointer, to codes: UnsafeMutableRawPointer) {
+    private func pack(
+        _ numbers: some Collection<Float>, scale: UnsafeMutableRawPointer, to codes: UnsafeMutableRawPointer
+    ) {
         let largest = numbers.reduce(0) { max($0, abs($1)) }
         scale.storeBytes(of: largest / 127, as: Float.self)
         for (index, number) in numbers.enumerated() {
@@ -80,7 +82,9 @@ private final class ToyCache: PagedCache {
                     let entry = head(layer, number * shape.heads / queryHeads, page: page, slot: slot % pageSize)
                     var sum = 0.0
                     for d in 0..<shape.keyWidth {
-                        sum += Double(query[number * shape.keyWidth + d]) * Double(entry.load(fromByteOffset: 8 + d, as: Int8.self))
+                        sum +=
+                            Double(query[number * shape.keyWidth + d])
+                            * Double(entry.load(fromByteOffset: 8 + d, as: Int8.self))
                     }
                     let score = sum * Double(entry.load(as: Float.self)) * Double(scale)
                     scores.append(softCap > 0 ? Double(softCap) * tanh(score / Double(softCap)) : score)
@@ -105,7 +109,9 @@ private final class ToyCache: PagedCache {
         (base + target * pageBytes).copyMemory(from: base + source * pageBytes, byteCount: pageBytes)
     }
 
-    func discard(_ page: Int) { (base + page * pageBytes).initializeMemory(as: UInt8.self, repeating: 0xA5, count: pageBytes) }
+    func discard(_ page: Int) {
+        (base + page * pageBytes).initializeMemory(as: UInt8.self, repeating: 0xA5, count: pageBytes)
+    }
 
     func pageContents(_ page: Int) -> UnsafeMutableRawBufferPointer {
         UnsafeMutableRawBufferPointer(start: base + page * pageBytes, count: pageBytes)

@@ -14,7 +14,7 @@ import Testing
 
     /// Stores keys and values in pages taken in a mixed order, then answers the queries in one call.
     static func attend(
-        _ table: KernelTable, keys: [[Float]], values: [[Float]], queries: [Query], pageSize: Int
+        _ table: KernelTable, keys: [[Float]], values: [[Float]], queries: [Query], pageSize: Int, tileSize: Int = 1
     ) -> [[Float]] {
         let slots = keys.count
         let pageCount = (slots + pageSize - 1) / pageSize
@@ -64,12 +64,18 @@ import Testing
             queryRows.withUnsafeMutableBufferPointer { queryRows in
                 out.withUnsafeMutableBufferPointer { out in
                     asked.withUnsafeMutableBufferPointer { asked in
-                        var arguments = apus_attention_arguments(
-                            layer: layer, rows: asked.baseAddress, queries: queryRows.baseAddress,
-                            query_stride: Int64(keyWidth), out: out.baseAddress, out_stride: Int64(valueWidth),
-                            group: 1,
-                            scale: 0.7, soft_cap: 0)
-                        table.kernels.attention(&arguments, 0, Int64(queries.count), scratch)
+                        // Tiles of all sizes: how rows are put together is none of their business.
+                        var tiles: [Int32] = [0]
+                        while tiles.last! < Int32(queries.count) {
+                            tiles.append(min(Int32(queries.count), tiles.last! + Int32(tiles.count % 7 + tileSize)))
+                        }
+                        tiles.withUnsafeBufferPointer { tiles in
+                            var arguments = apus_attention_arguments(
+                                layer: layer, rows: asked.baseAddress, queries: queryRows.baseAddress,
+                                query_stride: Int64(keyWidth), out: out.baseAddress, out_stride: Int64(valueWidth),
+                                group: 1, scale: 0.7, soft_cap: 0, tiles: tiles.baseAddress)
+                            table.kernels.attention(&arguments, 0, Int64(tiles.count - 1), scratch)
+                        }
                     }
                 }
             }
@@ -94,9 +100,16 @@ import Testing
                 $0.elements, keys: keys, values: values, low: $0.low, high: $0.high, scale: 0.7)
         }
         for table in KernelTable.all {
-            let together = Self.attend(table, keys: keys, values: values, queries: queries, pageSize: pageSize)
-            for (index, range) in ranges.enumerated() {
-                #expect(sameBits(together[index], expected[index]), "\(table.name): slots \(range), among others")
+            for tileSize in [1, 3, 30, 100] {
+                let many = Array(repeating: queries, count: tileSize > 50 ? 5 : 1).flatMap { $0 }
+                let together = Self.attend(
+                    table, keys: keys, values: values, queries: many, pageSize: pageSize, tileSize: tileSize)
+                for index in many.indices {
+                    let range = ranges[index % ranges.count]
+                    #expect(
+                        sameBits(together[index], expected[index % ranges.count]),
+                        "\(table.name): slots \(range), among others in tiles of \(tileSize)")
+                }
             }
             for index in [2, 10, 12, 16] {
                 let alone = Self.attend(

@@ -130,7 +130,8 @@ typedef struct {
     int64_t key_stride, value_stride;
 } apus_store_arguments;
 
-/// Items: rows × cache heads. out [rows][out_stride]: heads × value_dim.
+/// Items: tiles × cache heads. A tile is rows[tiles[i] ..< tiles[i + 1]], which read each block of slots together: pages that
+/// they share are read once. out [rows][out_stride]: heads × value_dim.
 typedef struct {
     apus_cache_layer layer;
     const apus_cache_row *rows;
@@ -141,6 +142,7 @@ typedef struct {
     int32_t group;      // query heads that share a cache head
     float scale;        // on the product of query and key
     float soft_cap;     // cap × tanh(score / cap), 0 for none
+    const int32_t *tiles;
 } apus_attention_arguments;
 
 /// Items: rows. Element-wise work on `width` elements of a row.

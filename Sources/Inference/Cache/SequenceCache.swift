@@ -86,10 +86,10 @@ struct SequenceCache {
     ///
     /// - Returns: false where another sequence is computing the next page: what was brought is found later.
     private mutating func bringPages(_ sequence: TokenSequence) -> Bool {
-        guard tiers != nil else { return true }
-        while let place = nextPlace(sequence, limit: sequence.findableTokens),
-            pool.limit - pool.usedCount + index.unusedCount > 1
-        {
+        // One that cannot be let in yet would only make others' pages leave.
+        let needed = pages(for: sequence.tokens.count) - sequence.pages.count
+        guard tiers != nil, pool.limit - pool.usedCount + index.unusedCount >= needed else { return true }
+        while let place = nextPlace(sequence, limit: sequence.findableTokens) {
             if index.isUnderWay(place) {
                 release(sequence)
                 return false

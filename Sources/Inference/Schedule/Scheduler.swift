@@ -87,12 +87,18 @@ struct Scheduler {
             running.remove(at: place)
         } else if let place = waiting.firstIndex(where: { $0 === sequence }) {
             waiting.remove(at: place)
+        } else {
+            for leader in running { leader.followers.removeAll { $0 === sequence } }
+            for leader in waiting { leader.followers.removeAll { $0 === sequence } }
         }
         policy.left(sequence)
     }
 
     /// The number of sequences in the queue, with those who wait for another's prompt. O(sequences).
-    var waitingCount: Int { (running + waiting).reduce(waiting.count) { $0 + $1.followers.count } }
+    var waitingCount: Int {
+        let ofRunning = running.reduce(0) { $0 + $1.followers.count }
+        return waiting.reduce(waiting.count + ofRunning) { $0 + $1.followers.count }
+    }
 
     // MARK: Planning
 

@@ -54,7 +54,9 @@ final class PrefixStore: PageTier {
             }
             // What a process that was killed had not finished writing.
             if name.hasSuffix(".part") && isWritable { unlink(folder + "/" + name) }
-            guard name.hasSuffix(Self.suffix), let key = PageKey(name: name.dropLast(Self.suffix.count)) else { continue }
+            guard name.hasSuffix(Self.suffix), let key = PageKey(name: name.dropLast(Self.suffix.count)) else {
+                continue
+            }
             var status = stat()
             guard stat(folder + "/" + name, &status) == 0 else { continue }
             let time = status.st_mtim
