@@ -11,7 +11,7 @@ public protocol Model: AnyObject, Sendable {
     func embed(_ batch: Batch, _ scratch: Scratch)
 
     /// One block on `scratch.hidden`, in place; reads and writes the cache's layer of the same index.
-    func block(_ index: Int, _ batch: Batch, _ cache: CacheStorage, _ scratch: Scratch)
+    func block(_ index: Int, _ batch: Batch, _ cache: any PagedCache, _ scratch: Scratch)
 
     /// Hidden states of the rows in `batch.outputs` to `scratch.scores`.
     func head(_ batch: Batch, _ scratch: Scratch)
@@ -24,7 +24,7 @@ extension Model {
     /// Scores of the rows in `batch.outputs`, [outputs, vocabulary], valid until the next pass.
     ///
     /// - Complexity: rows × parameters, plus rows × slots read in attention.
-    public func forward(_ batch: Batch, _ cache: CacheStorage, _ scratch: Scratch) -> Rows {
+    public func forward(_ batch: Batch, _ cache: any PagedCache, _ scratch: Scratch) -> Rows {
         embed(batch, scratch)
         for index in 0..<shape.layers { block(index, batch, cache, scratch) }
         head(batch, scratch)

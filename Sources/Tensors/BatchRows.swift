@@ -16,13 +16,13 @@ public final class BatchRows {
     private var tileRows = 0
 
     public init(capacity: Int) {
-        tileStarts = .allocate(capacity: capacity + 1)
         self.capacity = capacity
         tokens = .allocate(capacity: capacity)
         positions = .allocate(capacity: capacity)
         variants = .allocate(capacity: capacity)
         cache = .allocate(capacity: capacity)
         windowed = .allocate(capacity: capacity)
+        tileStarts = .allocate(capacity: capacity + 1)
     }
 
     deinit {
@@ -59,13 +59,16 @@ public final class BatchRows {
         count += 1
     }
 
-    /// The rows in tiles of at most `rows` successive ones that share their pages: the first row of each, and the end.
+    /// Rows next to each other that begin with the same page, at most `rows` together: attention reads what they share once.
+    /// How rows are put together never changes a bit.
+    ///
+    /// - Returns: where each tile begins, and after the last one the number of rows; and how many tiles there are.
     func tiles(rows: Int) -> (starts: UnsafePointer<Int32>, count: Int) {
         if tileRows != rows {
             tileCount = 0
             for row in 0..<count {
                 let first = tileCount == 0 ? 0 : Int(tileStarts[tileCount - 1])
-                if row == 0 || row - first == rows || cache[row].pages != cache[first].pages {
+                if row == 0 || row - first == rows || cache[row].pages[0] != cache[first].pages[0] {
                     tileStarts[tileCount] = Int32(row)
                     tileCount += 1
                 }

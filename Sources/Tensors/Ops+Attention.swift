@@ -37,7 +37,9 @@ extension Ops {
         precondition(roundedUp(Int(shape.value_dim), to: 16) <= Self.widestValue)
         let group = queryHeads / Int(shape.heads)
         let rows = batch.cacheRows(window: window)
-        let tiles = batch.tiles(rows: max(1, 24 / group))
+        // As many together as a kernel takes, but every thread its part.
+        let together = min(24 / group, batch.count * Int(shape.heads) / (3 * threads))
+        let tiles = batch.tiles(rows: max(1, together))
         var slots = 0
         var longest = 0
         for row in 0..<batch.count {
