@@ -5,6 +5,9 @@ public import Tensors
 public struct EngineConfiguration: Sendable {
     /// Threads of the forward pass; nil for one a core that the process may use.
     public var threads: Int?
+    /// Whether weights, once laid out for products, are kept in a file beside the model and mapped at the next start. Read by whoever
+    /// loads the model.
+    public var keepsPanels = false
     /// The kernel table; nil for the fastest.
     public var kernels: KernelTable?
     /// Positions in a page: a multiple of 16.

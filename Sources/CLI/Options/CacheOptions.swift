@@ -57,13 +57,11 @@ struct CacheOptions: ParsableArguments {
 
     /// Opens a model with these options. Where memory goes is printed before anything is loaded, on a terminal or where the
     /// cache's size was asked for.
-    func load(
-        _ name: String, _ configuration: EngineConfiguration, keepsPanels: Bool = false
-    ) throws -> LanguageModel {
+    func load(_ name: String, _ configuration: EngineConfiguration) throws -> LanguageModel {
         var configuration = configuration
         apply(to: &configuration)
         let shows = Console.errorIsTerminal || cacheBytes != nil
-        let model = try LanguageModel.load(name, configuration: configuration, keepsPanels: keepsPanels) { plan in
+        let model = try LanguageModel.load(name, configuration: configuration) { plan in
             if shows { Console.note("\(plan)") }
         }
         if model.engine.statistics.isStoreReadOnly {

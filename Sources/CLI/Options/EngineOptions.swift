@@ -69,6 +69,7 @@ struct EngineOptions: ParsableArguments {
         configuration.context = context
         configuration.cacheType = cacheType.type
         configuration.maximumRunning = sequences
+        configuration.keepsPanels = repackCache
         return configuration
     }
 }
