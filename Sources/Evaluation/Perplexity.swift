@@ -101,6 +101,9 @@ public enum EvaluationError: Error, Sendable, Equatable, CustomStringConvertible
     case windowTooLong(window: Int, context: Int)
     /// The probability of the token at this position of the text is 0 or not a number.
     case notANumber(position: Int)
+    case nothingToMeasure(questions: Int, samples: Int)
+    /// Several samples at temperature 0.
+    case sameSamples(Int)
 
     public var description: String {
         switch self {
@@ -114,6 +117,10 @@ public enum EvaluationError: Error, Sendable, Equatable, CustomStringConvertible
         case .notANumber(let position):
             "the model gives the token at position \(position) no finite log-probability; check the model file and its "
                 + "number format"
+        case .nothingToMeasure(let questions, let samples):
+            "\(questions) questions with \(samples) samples each are nothing to measure; take at least 1 of both"
+        case .sameSamples(let samples):
+            "\(samples) samples at temperature 0 are all the same; give a temperature above 0, such as 0.8"
         }
     }
 }

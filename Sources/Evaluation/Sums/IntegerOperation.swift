@@ -71,6 +71,13 @@ enum IntegerText {
         bytes.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
     }
 
+    /// Whether nothing follows but spaces, and a full stop where it may.
+    static func isEnd(_ bytes: ArraySlice<UInt8>, mayHaveStop: Bool = false) -> Bool {
+        var rest = skipSpaces(bytes)
+        if mayHaveStop, rest.first == UInt8(ascii: ".") { rest = skipSpaces(rest.dropFirst()) }
+        return rest.isEmpty || rest.elementsEqual([UInt8(ascii: "\r")])
+    }
+
     /// Spaces, perhaps a minus, digits. Nil where there is no number or 64 bits do not hold it.
     static func read(_ bytes: ArraySlice<UInt8>) -> (Int, ArraySlice<UInt8>)? {
         var rest = skipSpaces(bytes)

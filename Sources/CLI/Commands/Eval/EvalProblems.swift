@@ -14,9 +14,12 @@ struct EvalProblems: ParsableCommand {
             apus eval problems -n 3 --level 5
             """)
 
-    @Option(name: [.customShort("n"), .customLong("count")], help: ArgumentHelp("How many.", valueName: "n"))
+    @Option(
+        name: [.customShort("n"), .customLong("count")], parsing: .unconditional,
+        help: ArgumentHelp("How many.", valueName: "n"))
     var count: Int = 10
-    @Option(help: ArgumentHelp("Where the problems come from.", valueName: "s")) var seed: UInt64 = 0
+    @Option(parsing: .unconditional, help: ArgumentHelp("Where the problems come from.", valueName: "s"))
+    var seed: UInt64 = 0
     @Option(help: ArgumentHelp("train or test.", valueName: "split")) var split: SplitArgument = .test
     @Option(
         parsing: .unconditional,
@@ -64,24 +67,4 @@ enum SplitArgument: String, ExpressibleByArgument, CaseIterable {
     case train, test
 
     var split: SumsSplit { self == .train ? .train : .test }
-}
-
-/// `--level`: `4`, `4-6` or `1,1,2`.
-struct LevelsArgument: ExpressibleByArgument {
-    let levels: [Int]
-    private let text: String
-    var defaultValueDescription: String { text }
-
-    init?(argument: String) {
-        text = argument
-        var levels: [Int] = []
-        for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
-            let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
-            guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1], first <= last,
-                SumsGenerator.levels.contains(first), SumsGenerator.levels.contains(last)
-            else { return nil }
-            levels += first...last
-        }
-        self.levels = levels
-    }
 }
