@@ -84,7 +84,7 @@ enum IntegerText {
         let isNegative = rest.first == UInt8(ascii: "-")
         if isNegative { rest = rest.dropFirst() }
         let digits = rest.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-        guard let magnitude = Int(String(decoding: digits, as: UTF8.self)) else { return nil }
-        return (isNegative ? -magnitude : magnitude, rest[digits.endIndex...])
+        guard let number = Int((isNegative ? "-" : "") + String(decoding: digits, as: UTF8.self)) else { return nil }
+        return (number, rest[digits.endIndex...])
     }
 }

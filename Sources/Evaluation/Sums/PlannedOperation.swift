@@ -1,67 +1,82 @@
 /// One operation of a plan and the steps by which it may be done. See ``SolutionChecker``.
-struct PlannedOperation {
+struct PlannedOperation: Sendable {
     private let operation: IntegerOperation
     private let result: Int
+    /// Its operands that earlier operations of the plan give.
+    private let awaited: [Int]
 
     /// More parts than this are not regrouped: pairs of groups grow as 3 to the number of parts.
     private static let mostParts = 8
 
-    init(_ operation: IntegerOperation, _ result: Int) {
+    /// - Parameter earlier: the results of the plan's operations before it. An operand that equals one is taken to be it.
+    init(_ operation: IntegerOperation, _ result: Int, earlier: [Int]) {
         self.operation = operation
         self.result = result
+        awaited = [operation.left, operation.right].filter(earlier.contains)
     }
 
-    /// Whether a step may belong to this operation, given the numbers that are there.
-    func allows(_ step: IntegerOperation, _ values: Set<Int>) -> Bool {
+    /// Whether a step may belong to this operation, given the results of earlier steps.
+    func allows(_ step: IntegerOperation, _ computed: Set<Int>) -> Bool {
         let (left, right) = (operation.left, operation.right)
-        let areThere = values.contains(left) && values.contains(right)
-        if areThere && step.normalized == operation.normalized { return true }
+        guard awaited.allSatisfy(computed.contains) else { return false }
+        if step.normalized == operation.normalized { return true }
         switch (operation.symbol, step.symbol) {
-        case (.plus, .plus): return allowsSum(step, [left, right], values)
-        case (.minus, .minus): return areThere && allowsDifference(step, values)
+        case (.plus, .plus): return allowsSum(step, [left, right], isThere: [true, true], computed)
+        case (.minus, .minus): return allowsDifference(step, computed)
         case (.times, .times):
-            return areThere
-                && [(step.left, step.right), (step.right, step.left)].contains { a, b in
-                    b == right && Self.groups(left).contains(a) || b == left && Self.groups(right).contains(a)
-                }
-        case (.times, .plus):
-            let partial = [(left, right), (right, left)].map { whole, other in
-                SmallSteps.places(whole).map { IntegerOperation($0, .times, other).result ?? 0 }
+            return [(step.left, step.right), (step.right, step.left)].contains { a, b in
+                b == right && Self.groups(left).contains(a) || b == left && Self.groups(right).contains(a)
             }
-            return partial.contains { allowsSum(step, $0, values) }
+        case (.times, .plus):
+            return [(left, right), (right, left)].contains { whole, other in
+                allowsSum(step, SmallSteps.places(whole).compactMap { product($0, other) }, computed)
+            }
         case (.over, .over):
-            return areThere && step.right == right
-                && Self.groups(result).contains { IntegerOperation($0, .times, right).result == step.left }
-        case (.over, .plus): return allowsSum(step, SmallSteps.places(result), values)
+            return step.right == right && Self.groups(result).contains { product($0, right) == step.left }
+        case (.over, .plus): return allowsSum(step, SmallSteps.places(result), computed)
         default: return false
         }
     }
 
-    /// Whether a step adds some parts of the terms to others of them.
-    private func allowsSum(_ step: IntegerOperation, _ terms: [Int], _ values: Set<Int>) -> Bool {
-        func isThere(_ operand: Int) -> Bool {
-            values.contains(operand)
-                || terms.contains { values.contains($0) && Self.groups($0).contains(operand) }
+    private func product(_ left: Int, _ right: Int) -> Int? { IntegerOperation(left, .times, right).result }
+
+    /// Whether a step adds some parts of the terms to others of them, terms being results of steps.
+    private func allowsSum(_ step: IntegerOperation, _ terms: [Int], _ computed: Set<Int>) -> Bool {
+        allowsSum(step, terms, isThere: terms.map(computed.contains), computed)
+    }
+
+    private func allowsSum(
+        _ step: IntegerOperation, _ terms: [Int], isThere: [Bool], _ computed: Set<Int>
+    ) -> Bool {
+        func hasOperand(_ operand: Int) -> Bool {
+            computed.contains(operand) || zip(terms, isThere).contains { $1 && Self.groups($0).contains(operand) }
         }
-        guard isThere(step.left), isThere(step.right) else { return false }
-        let places = terms.flatMap(SmallSteps.places)
-        let parts = places.count <= Self.mostParts ? places : terms
+        guard hasOperand(step.left), hasOperand(step.right) else { return false }
+        var parts: [(term: Int, value: Int)] = []
+        for (index, term) in terms.enumerated() { parts += SmallSteps.places(term).map { (index, $0) } }
+        if parts.count > Self.mostParts { parts = terms.enumerated().map { ($0.offset, $0.element) } }
         guard parts.count <= Self.mostParts else { return false }
-        let all = (1 << parts.count) - 1
-        let sums = (0...all).map { mask in Self.sum(parts, mask) }
-        return sums.indices.dropFirst().contains { first in
-            sums[first] == step.left
-                && sums.indices.dropFirst().contains { $0 & first == 0 && sums[$0] == step.right }
+        let groups = 1..<1 << parts.count
+        let sums = groups.map { mask in Self.sum(parts.map(\.value), mask) }
+        return groups.contains { first in
+            sums[first - 1] == step.left
+                && groups.contains { second in
+                    guard second & first == 0, sums[second - 1] == step.right else { return false }
+                    let joined = parts.indices.filter { (first | second) >> $0 & 1 == 1 }.map { parts[$0].term }
+                    return Set(joined).count > 1
+                }
         }
     }
 
     /// Whether a step takes some parts of the right number from the left one less others of them.
-    private func allowsDifference(_ step: IntegerOperation, _ values: Set<Int>) -> Bool {
+    private func allowsDifference(_ step: IntegerOperation, _ computed: Set<Int>) -> Bool {
         let parts = SmallSteps.places(operation.right)
-        guard parts.count <= Self.mostParts, values.contains(step.left) else { return false }
+        guard parts.count <= Self.mostParts, step.left == operation.left || computed.contains(step.left) else {
+            return false
+        }
         let sums = (0..<1 << parts.count).map { mask in Self.sum(parts, mask) }
         return sums.indices.contains { before in
-            IntegerOperation(operation.left, .minus, sums[before] ?? 0).result == step.left
+            sums[before].flatMap { IntegerOperation(operation.left, .minus, $0).result } == step.left
                 && sums.indices.dropFirst().contains { $0 & before == 0 && sums[$0] == step.right }
         }
     }

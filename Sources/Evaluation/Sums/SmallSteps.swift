@@ -64,7 +64,8 @@ enum SmallSteps {
         while rest > 0 {
             if rest % 10 > 0 { parts.append(rest % 10 * unit) }
             rest /= 10
-            unit *= 10
+            // Wraps only after the last place of the largest numbers.
+            unit &*= 10
         }
         return parts.reversed()
     }

@@ -9,8 +9,8 @@
 /// 2. its equation is true;
 /// 3. its operation belongs to the plan: it is one of the plan's operations, or a part of one taken apart by place values (see
 ///    below), with the operands of sums and products in either order, and has not been done as often as the plan has it;
-/// 4. its operands are there: each is a number that the plan begins with, the result of an earlier step, or a part by place values
-///    of one of these.
+/// 4. it does not come too early: what the plan's operation takes from earlier ones has been computed, and each of the step's own
+///    operands is one of that operation's, a part of one by place values, or an earlier step's result.
 ///
 /// So a step's verdict tells whether the solution so far is the beginning of a right one: what is left of the plan can
 /// always be done from there. This is what a process reward model has to predict, and what makes it of use to a search.
@@ -20,14 +20,13 @@
 /// **Parts by place values.** 305 is 300 and 5. For x + y the parts of both may be added in any order and grouping; for x - y
 /// the parts of y may be taken away in any order and grouping; for x * y either factor may be taken apart, and the partial products
 /// added as any sum; for x / y the dividend may be taken apart into the multiples of y that belong to the parts of the quotient, and
-/// the partial quotients added. Sums of more than eight parts are taken by their terms alone.
+/// the partial quotients added. Every step of a sum joins parts of different terms. Sums of more than eight parts are taken by their
+/// terms alone.
 public struct SolutionChecker: Sendable {
     public let plan: [IntegerOperation]
     /// The plan's last result.
     public let answer: Int
-    private let results: [Int]
-    /// Numbers that the plan does not compute.
-    private let given: Set<Int>
+    private let operations: [PlannedOperation]
 
     public init(_ problem: SumsProblem) { self = try! SolutionChecker(plan: problem.plan) }
 
@@ -36,15 +35,14 @@ public struct SolutionChecker: Sendable {
     public init(plan: [IntegerOperation]) throws(PlanError) {
         guard !plan.isEmpty else { throw .empty }
         var results: [Int] = []
-        var given: Set<Int> = []
+        var operations: [PlannedOperation] = []
         for operation in plan {
             guard let result = operation.result else { throw .noResult(operation) }
-            for operand in [operation.left, operation.right] where !results.contains(operand) { given.insert(operand) }
+            operations.append(PlannedOperation(operation, result, earlier: results))
             results.append(result)
         }
         self.plan = plan
-        self.results = results
-        self.given = given
+        self.operations = operations
         answer = results[results.count - 1]
     }
 
@@ -53,7 +51,7 @@ public struct SolutionChecker: Sendable {
     /// - Complexity: lines × operations of the plan, each up to some thousand additions.
     public func check(_ solution: String) -> SolutionVerdict {
         var lines: [SolutionVerdict.Line] = []
-        var values = given
+        var computed: Set<Int> = []
         var timesDone: [IntegerOperation: Int] = [:]
         var isRightSoFar = true
         var number = 0
@@ -66,10 +64,10 @@ public struct SolutionChecker: Sendable {
                 verdict = stated == answer ? .right : .wrongResult
             } else {
                 number += 1
-                verdict = judge(text, number, values, timesDone)
+                verdict = judge(text, number, computed, timesDone)
                 if verdict == .right, let step = Self.step(text) {
                     timesDone[step.operation.normalized, default: 0] += 1
-                    values.insert(step.result)
+                    computed.insert(step.result)
                 }
             }
             if !isRightSoFar { verdict = .afterError }
@@ -113,13 +111,11 @@ public struct SolutionChecker: Sendable {
 
     /// A step's verdict where all before it are right.
     private func judge(
-        _ line: Substring, _ number: Int, _ values: Set<Int>, _ timesDone: [IntegerOperation: Int]
+        _ line: Substring, _ number: Int, _ computed: Set<Int>, _ timesDone: [IntegerOperation: Int]
     ) -> StepVerdict {
         guard let step = Self.step(line), step.number == number else { return .unreadable }
         guard step.operation.result == step.result else { return .wrongResult }
-        let allowing = zip(plan, results).count { operation, result in
-            PlannedOperation(operation, result).allows(step.operation, values)
-        }
+        let allowing = operations.count { $0.allows(step.operation, computed) }
         return timesDone[step.operation.normalized, default: 0] < allowing ? .right : .offPath
     }
 }

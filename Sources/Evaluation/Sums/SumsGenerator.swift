@@ -49,26 +49,26 @@ public struct SumsGenerator: Sendable {
     /// Problems in the order of their indices, levels in turn, each question once.
     ///
     /// - Parameter levels: which levels, in the order of their turns; a level may have several.
-    public func problems(levels: some Sequence<Int>) -> some Sequence<SumsProblem> & IteratorProtocol<SumsProblem> {
+    public func problems(levels: some Sequence<Int>) -> SumsSequence {
         SumsSequence(generator: self, levels: Array(levels))
     }
 }
 
-/// Different problems without end.
-private struct SumsSequence: Sequence, IteratorProtocol {
-    let generator: SumsGenerator
-    let levels: [Int]
-    var indices: [Int: Int] = [:]
-    var turn = 0
-    var known: Set<UInt64> = []
+/// Different problems without end; see ``SumsGenerator/problems(levels:)``.
+public struct SumsSequence: Sequence, IteratorProtocol, Sendable {
+    private let generator: SumsGenerator
+    private let levels: [Int]
+    private var indices: [Int: Int] = [:]
+    private var turn = 0
+    private var known: Set<UInt64> = []
 
-    init(generator: SumsGenerator, levels: [Int]) {
+    fileprivate init(generator: SumsGenerator, levels: [Int]) {
         precondition(!levels.isEmpty)
         self.generator = generator
         self.levels = levels
     }
 
-    mutating func next() -> SumsProblem? {
+    public mutating func next() -> SumsProblem? {
         let level = levels[turn % levels.count]
         turn += 1
         while true {
