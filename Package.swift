@@ -24,10 +24,10 @@ let package = Package(
         .target(name: "Models", dependencies: ["Tensors", "Checkpoints"], swiftSettings: strict),
         .target(name: "Inference", dependencies: ["Models", "Tensors"], swiftSettings: strict),
         .target(
-            name: "Apus", dependencies: ["Inference", "Models", "Checkpoints", "Text"],
+            name: "Apus", dependencies: ["Inference", "Models", "Checkpoints"],
             resources: [.copy("Resources")], swiftSettings: strict),
         .target(name: "Conversation", dependencies: ["Apus", "Inference", "Text"], swiftSettings: strict),
-        .target(name: "Evaluation", dependencies: ["Apus", "Inference", "Models"], swiftSettings: strict),
+        .target(name: "Evaluation", dependencies: ["Apus", "Inference", "Models", "Checkpoints"], swiftSettings: strict),
         .executableTarget(
             name: "CLI",
             dependencies: [

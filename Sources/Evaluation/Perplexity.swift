@@ -104,6 +104,8 @@ public enum EvaluationError: Error, Sendable, Equatable, CustomStringConvertible
     case nothingToMeasure(questions: Int, samples: Int)
     /// Several samples at temperature 0.
     case sameSamples(Int)
+    /// The model's files do not say how it scores steps.
+    case noStepReward(model: String)
 
     public var description: String {
         switch self {
@@ -121,6 +123,8 @@ public enum EvaluationError: Error, Sendable, Equatable, CustomStringConvertible
             "\(questions) questions with \(samples) samples each are nothing to measure; take at least 1 of both"
         case .sameSamples(let samples):
             "\(samples) samples at temperature 0 are all the same; give a temperature above 0, such as 0.8"
+        case .noStepReward(let model):
+            "\(model) is no process reward model: its config.json has no \(StepReward.key); use one such as builtin:sums-prm"
         }
     }
 }

@@ -14,8 +14,11 @@ public struct SumsTask: EvaluationTask {
         self.seed = seed
     }
 
-    public func questions(_ count: Int) -> [TaskQuestion] {
-        SumsGenerator(seed: seed, split: .test).problems(levels: levels).prefix(count).map(Self.question)
+    public func questions(_ count: Int) -> [TaskQuestion] { problems(count).map(Self.question) }
+
+    /// The problems that ``questions(_:)`` asks, with their plans.
+    public func problems(_ count: Int) -> [SumsProblem] {
+        Array(SumsGenerator(seed: seed, split: .test).problems(levels: levels).prefix(count))
     }
 
     /// From the problems to learn from, which are never test questions.

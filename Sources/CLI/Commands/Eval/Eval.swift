@@ -9,7 +9,7 @@ struct Eval: AsyncParsableCommand {
             apus eval sums --model builtin:sums --samples 16 --temperature 0.8 --json
             """,
         groupedSubcommands: [
-            CommandGroup(name: "Tasks", subcommands: [EvalSums.self]),
+            CommandGroup(name: "Tasks", subcommands: [EvalSums.self, EvalSteps.self]),
             CommandGroup(name: "Material of the tasks", subcommands: [EvalProblems.self, EvalLabel.self]),
         ])
 }
