@@ -101,7 +101,8 @@ public enum BuiltInModels {
         case .resource(let file):
             throw CheckpointError(
                 file: name,
-                reason: "\(file) is in none of \(bundles.joined(separator: ", ")); keep the executable beside the bundle it "
+                reason:
+                    "\(file) is in none of \(bundles.joined(separator: ", ")); keep the executable beside the bundle it "
                     + "was built with")
         }
     }

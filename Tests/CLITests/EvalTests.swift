@@ -19,7 +19,9 @@ import Testing
         let objects = try Self.lines(problems)
         #expect(objects.compactMap { $0["level"] as? Int } == (0..<5).flatMap { _ in Array(1...6) })
         let train = try Self.lines(try Apus.run(["eval", "problems", "--split", "train"] + flags))
-        func questions(_ objects: [[String: Any]]) -> Set<String> { Set(objects.compactMap { $0["question"] as? String }) }
+        func questions(_ objects: [[String: Any]]) -> Set<String> {
+            Set(objects.compactMap { $0["question"] as? String })
+        }
         #expect(questions(objects).count == 30 && questions(train).isDisjoint(with: questions(objects)))
 
         var input = Data()
@@ -75,6 +77,32 @@ import Testing
         #expect(text.code == 0 && text.text.hasPrefix("accuracy") && text.text.contains("level 2"))
     }
 
+    @Test func stepsNeedsAProcessRewardModel() throws {
+        let outcome = try Apus.run("eval", "steps", "--model", Self.draft, "--solver", Self.draft)
+        #expect(outcome.code == 1 && outcome.output.isEmpty)
+        #expect(outcome.error.contains("apus_step_reward"), "\(outcome.error)")
+
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let model = try folder.model(
+            template:
+                "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+        )
+        let config = try String(contentsOfFile: model + "/config.json", encoding: .utf8)
+        try folder.write(
+            "config.json",
+            config.replacing(
+                "{", with: #"{"apus_step_reward": {"good": 11, "bad": 12, "newline": 214, "end": 1},"#,
+                maxReplacements: 1))
+        let flags = ["--model", model, "--solver", model, "-n", "2", "--samples", "2", "--level", "1"]
+        let object = try Apus.run(["eval", "steps", "--json"] + flags).json()
+        let all = try #require(object["all"] as? [String: Any])
+        let scored = try #require(all["solutions"] as? Int)
+        let unscored = try #require(object["unscored"] as? Int)
+        #expect(scored + unscored == 4)
+        #expect(object["best_of_k"] as? Double != nil)
+    }
+
     @Test func evalListsItsTasks() throws {
         let listing = try Apus.run("eval")
         #expect(listing.code == 0 && listing.text.contains("sums") && listing.text.contains("problems"))
@@ -83,7 +111,8 @@ import Testing
     @Test(arguments: [
         ["eval", "sums", "--samples", "4"], ["eval", "sums", "-n", "0"], ["eval", "sums", "--level", "7"],
         ["eval", "sums", "--level", "5-4"], ["eval", "sums", "--temperature", "-1"], ["eval", "sums", "--shots", "-1"],
-        ["eval", "problems", "-n", "-1"], ["eval", "problems", "--split", "dev"], ["eval", "frobnicate"],
+        ["eval", "steps", "--samples", "0"], ["eval", "steps", "--temperature", "0"], ["eval", "problems", "-n", "-1"],
+        ["eval", "problems", "--split", "dev"], ["eval", "frobnicate"],
     ])
     func wrongCallsAreRefused(_ arguments: [String]) throws {
         let outcome = try Apus.run(arguments)
@@ -130,7 +159,8 @@ import Testing
         let byName = Dictionary(uniqueKeysWithValues: rows.map { ($0["name"] as? String ?? "", $0) })
         #expect(
             Set(byName.keys)
-                == Set(["stories", "stories-bf16", "stories-draft", "sums", "sums-prm", "chat"].map { "builtin:\($0)" }))
+                == Set(
+                    ["stories", "stories-bf16", "stories-draft", "sums", "sums-prm", "chat"].map { "builtin:\($0)" }))
         let sums = try #require(byName["builtin:sums"])
         #expect(sums["present"] as? Bool == true && sums["path"] as? String == folder.path + "/sums")
         #expect(sums["architecture"] as? String == "llama" && sums["parameters"] as? Int == 1_311_872)
@@ -142,7 +172,8 @@ import Testing
         #expect(text.text.contains("not here") && text.text.contains(folder.path))
 
         for arguments in [
-            ["inspect", "builtin:sums"], ["tokenize", "builtin:sums"], ["run", "builtin:sums", "Hi", "--max-tokens", "2"],
+            ["inspect", "builtin:sums"], ["tokenize", "builtin:sums"],
+            ["run", "builtin:sums", "Hi", "--max-tokens", "2"],
             ["eval", "sums", "-n", "1", "--max-tokens", "2"],
         ] {
             let outcome = try Self.run(arguments, models: folder.path)

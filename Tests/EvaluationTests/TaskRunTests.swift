@@ -11,9 +11,11 @@ import Testing
     struct Birds: EvaluationTask {
         static let name = "birds"
         static let summary = "for tests"
-        static let birds = ["owl", "duck", "swift", "robin", "heron", "crow", "gull", "wren", "hawk"]
+        static let birds = ["owl", "duck", "swift", "robin", "heron", "crow", "gull", "wren", "hawk", "owl"]
 
-        func questions(_ count: Int) -> [TaskQuestion] { Self.birds.prefix(count).map { Self.question("The \($0) said") } }
+        func questions(_ count: Int) -> [TaskQuestion] {
+            Self.birds.prefix(count).map { Self.question("The \($0) said") }
+        }
         func examples(_ count: Int) -> [TaskQuestion] { (0..<count).map { Self.question("Example \($0)") } }
 
         static func question(_ text: String) -> TaskQuestion {
@@ -51,10 +53,12 @@ import Testing
         }
         // The task has fewer questions than were wanted; progress counts every answer once.
         #expect(wide.answered.map(\.question.text) == Birds.birds.map { "The \($0) said" })
-        #expect(counts.all == Array(1...27))
-        let narrow = try await TaskRun.measure(Self.model(2), task: Birds(), count: 9, settings: settings)
+        #expect(counts.all == Array(1...30))
+        let narrow = try await TaskRun.measure(Self.model(2), task: Birds(), count: 10, settings: settings)
         #expect(wide.answered.map { $0.samples.map(\.text) } == narrow.answered.map { $0.samples.map(\.text) })
-        // Samples differ, and so do the random numbers of different questions.
+        // Samples differ, and so do the random numbers of different questions: the last asks what the first does.
+        #expect(wide.answered[0].question.text == wide.answered[9].question.text)
+        #expect(wide.answered[0].samples.map(\.text) != wide.answered[9].samples.map(\.text))
         #expect(wide.answered.allSatisfy { Set($0.samples.map(\.text)).count > 1 })
         for answered in wide.answered {
             for sample in answered.samples {
@@ -64,7 +68,7 @@ import Testing
         }
         var other = settings
         other.seed = 5
-        let changed = try await TaskRun.measure(Self.model(32), task: Birds(), count: 9, settings: other)
+        let changed = try await TaskRun.measure(Self.model(32), task: Birds(), count: 10, settings: other)
         #expect(changed.answered.map { $0.samples.map(\.text) } != wide.answered.map { $0.samples.map(\.text) })
     }
 
@@ -94,20 +98,20 @@ import Testing
     }
 
     @Test func figuresAreThoseOfTheAnswers() async throws {
-        let run = try await TaskRun.measure(Self.model(32), task: Birds(), count: 9, settings: Self.settings(6, 1))
+        let run = try await TaskRun.measure(Self.model(32), task: Birds(), count: 10, settings: Self.settings(6, 1))
         let figures = run.figures
         let samples = run.answered.flatMap(\.samples)
-        #expect(abs(figures.accuracy - Double(samples.count(where: \.judgement.isRight)) / 54) < 1e-12)
+        #expect(abs(figures.accuracy - Double(samples.count(where: \.judgement.isRight)) / 60) < 1e-12)
         #expect(figures.interval.contains(figures.accuracy))
         #expect(figures.passAtK.keys.sorted() == [1, 2, 4, 6] && figures.majorityAtK.keys.sorted() == [1, 2, 4, 6])
         #expect(abs(figures.passAtK[1]! - figures.accuracy) < 1e-12)
         let atLeastOne = run.answered.count { $0.samples.contains(where: \.judgement.isRight) }
-        #expect(abs(figures.passAtK[6]! - Double(atLeastOne) / 9) < 1e-12)
+        #expect(abs(figures.passAtK[6]! - Double(atLeastOne) / 10) < 1e-12)
         let firstRight = run.answered.count { $0.samples[0].judgement.isRight && $0.samples[0].judgement.vote != nil }
-        #expect(abs(figures.majorityAtK[1]! - Double(firstRight) / 9) < 1e-12)
+        #expect(abs(figures.majorityAtK[1]! - Double(firstRight) / 10) < 1e-12)
         #expect(run.silent == samples.count { $0.judgement.vote == nil })
         #expect(run.figuresByGroup.map(\.group) == ["long", "short"])
-        #expect(run.figuresByGroup.reduce(0) { $0 + $1.figures.questions } == 9)
+        #expect(run.figuresByGroup.reduce(0) { $0 + $1.figures.questions } == 10)
         #expect(run.tokens == samples.reduce(0) { $0 + $1.tokens })
     }
 

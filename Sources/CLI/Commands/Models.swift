@@ -11,7 +11,8 @@ struct Models: ParsableCommand {
             that the executable was built in, and in the current folder.
             """)
 
-    @Flag(help: "Print a JSON array of {name, summary, present, architecture, parameters, bytes, path, error}.") var json = false
+    @Flag(help: "Print a JSON array of {name, summary, present, architecture, parameters, bytes, path, error}.")
+    var json = false
 
     func run() throws {
         let rows = BuiltInModels.all.map(Row.init)

@@ -11,10 +11,12 @@ extension ProblemDraft {
         "pens books cups plates toys hats balls lamps".split(separator: " ").map(String.init)
     private static let work: [(does: String, things: String, whole: String)] = [
         ("reads", "pages", "The book has"), ("picks", "apples", "The garden has"), ("paints", "tiles", "The wall has"),
-        ("plants", "trees", "The park needs"), ("folds", "boxes", "The shop wants"), ("bakes", "rolls", "The party needs"),
+        ("plants", "trees", "The park needs"), ("folds", "boxes", "The shop wants"),
+        ("bakes", "rolls", "The party needs"),
     ]
     private static let places: [(name: String, things: String, more: String, fewer: String)] = [
-        ("farm", "hens", "buys", "sells"), ("library", "books", "gets", "lends out"), ("shop", "lamps", "orders", "sells"),
+        ("farm", "hens", "buys", "sells"), ("library", "books", "gets", "lends out"),
+        ("shop", "lamps", "orders", "sells"),
         ("school", "chairs", "buys", "gives away"), ("bakery", "rolls", "bakes", "sells"),
     ]
 

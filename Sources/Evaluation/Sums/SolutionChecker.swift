@@ -101,7 +101,8 @@ public struct SolutionChecker: Sendable {
 
     /// Reads `k. a op b = c`.
     static func step(_ line: Substring) -> (number: Int, operation: IntegerOperation, result: Int)? {
-        guard let (number, afterNumber) = IntegerText.read(Array(line.utf8)[...]), afterNumber.first == UInt8(ascii: "."),
+        guard let (number, afterNumber) = IntegerText.read(Array(line.utf8)[...]),
+            afterNumber.first == UInt8(ascii: "."),
             let (operation, afterOperation) = IntegerOperation.read(afterNumber.dropFirst()),
             afterOperation.first == UInt8(ascii: "="),
             let (result, rest) = IntegerText.read(afterOperation.dropFirst()), IntegerText.isEnd(rest)

@@ -87,7 +87,8 @@ import Testing
         #expect(try sum("1. 286 + 347 = 633", "answer: 633") == [.right, .right])
         #expect(try sum("1. 347 + 200 = 547", "2. 547 + 86 = 633", "answer: 633") == right)
         #expect(try sum("1. 7 + 6 = 13", "2. 340 + 280 = 620", "3. 620 + 13 = 633") == right)
-        #expect(try sum("1. 347 + 300 = 647", "2. 647 - 14 = 633", "answer: 633") == [.offPath, .afterError, .afterError])
+        #expect(
+            try sum("1. 347 + 300 = 647", "2. 647 - 14 = 633", "answer: 633") == [.offPath, .afterError, .afterError])
         #expect(try sum("1. 547 + 86 = 633") == [.offPath])
         #expect(try sum("1. 347 + 200 = 547", "2. 547 + 200 = 747") == [.right, .offPath])
 
@@ -128,7 +129,10 @@ import Testing
         for line in ["1. 12 + 30 = 42", " 1.12+30=42 ", "1. 30 + 12 = 42\r", "Answer: 42.", "answer:42"] {
             #expect(try one(line) == .right, "\(line)")
         }
-        for line in ["2. 12 + 30 = 42", "12 + 30 = 42", "1. 12 + 30", "1. 12 + 30 = 42 + 0", "answer: 42 apples", "1. 12 + 30 = 42."] {
+        for line in [
+            "2. 12 + 30 = 42", "12 + 30 = 42", "1. 12 + 30", "1. 12 + 30 = 42 + 0", "answer: 42 apples",
+            "1. 12 + 30 = 42.",
+        ] {
             #expect(try one(line) == .unreadable, "\(line)")
         }
         #expect(SolutionChecker.answer(in: "answer: 1\nanswer: -2\n\nThat is it.\n") == -2)

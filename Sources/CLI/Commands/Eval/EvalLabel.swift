@@ -38,7 +38,9 @@ struct EvalLabel: ParsableCommand {
         guard let problem = try? JSONDecoder().decode(Problem.self, from: line) else {
             throw InputError(
                 file: place,
-                reason: "this is no object with \"plan\", a list of texts, and \"solution\", a text; see apus eval problems")
+                reason:
+                    "this is no object with \"plan\", a list of texts, and \"solution\", a text; see apus eval problems"
+            )
         }
         let plan = try problem.plan.map { text in
             guard let operation = IntegerOperation(parsing: text) else {

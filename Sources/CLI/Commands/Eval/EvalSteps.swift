@@ -30,7 +30,8 @@ struct EvalSteps: AsyncParsableCommand {
     var seed: UInt64 = 0
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("A level from 1 to 6, a range such as 4-6, or a list that takes turns.", valueName: "levels"))
+        help: ArgumentHelp("A level from 1 to 6, a range such as 4-6, or a list that takes turns.", valueName: "levels")
+    )
     var level: LevelsArgument = LevelsArgument(argument: "4-6")!
     @OptionGroup(title: "Machine") var engine: EngineOptions
     @Flag(help: "Print one JSON object.") var json = false
@@ -143,7 +144,8 @@ struct EvalSteps: AsyncParsableCommand {
             func area(_ value: Double?) -> String { value.map { String(format: "%.4f", $0) } ?? "none" }
             func line(_ name: String, _ figures: Figures) -> String {
                 String(
-                    format: "%@auc %@   to the first mistake %@   of solutions %@   (%d lines, %.1f %% right, %d solutions)\n",
+                    format:
+                        "%@auc %@   to the first mistake %@   of solutions %@   (%d lines, %.1f %% right, %d solutions)\n",
                     name.padding(toLength: 10, withPad: " ", startingAt: 0), area(figures.auc),
                     area(figures.auc_to_first_mistake), area(figures.auc_of_solutions), figures.lines,
                     100 * figures.right, figures.solutions)
@@ -151,7 +153,8 @@ struct EvalSteps: AsyncParsableCommand {
             var text = line("all", all)
             for (level, figures) in by_level.sorted(by: { $0.key < $1.key }) { text += line("level \(level)", figures) }
             text += String(
-                format: "of %d answers to each of %d questions: accuracy %.1f %%, majority %.1f %%, best by score %.1f %%",
+                format:
+                    "of %d answers to each of %d questions: accuracy %.1f %%, majority %.1f %%, best by score %.1f %%",
                 samples, questions, 100 * accuracy, 100 * majority_at_k, 100 * best_of_k)
             return text + (unscored > 0 ? "; \(unscored) answers could not be scored\n" : "\n")
         }

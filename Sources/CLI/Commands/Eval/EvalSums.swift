@@ -18,7 +18,8 @@ struct EvalSums: AsyncParsableCommand {
     @OptionGroup var task: TaskOptions
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("A level from 1 to 6, a range such as 4-6, or a list that takes turns.", valueName: "levels"))
+        help: ArgumentHelp("A level from 1 to 6, a range such as 4-6, or a list that takes turns.", valueName: "levels")
+    )
     var level: LevelsArgument = LevelsArgument(argument: "4-6")!
 
     func run() async throws {
