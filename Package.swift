@@ -27,7 +27,8 @@ let package = Package(
             name: "Apus", dependencies: ["Inference", "Models", "Checkpoints", "Tensors", "Text"],
             resources: [.copy("Resources")], swiftSettings: strict),
         .target(name: "Conversation", dependencies: ["Apus", "Inference", "Text"], swiftSettings: strict),
-        .target(name: "Evaluation", dependencies: ["Apus", "Inference", "Models"], swiftSettings: strict),
+        .target(
+            name: "Evaluation", dependencies: ["Apus", "Inference", "Models", "Checkpoints"], swiftSettings: strict),
         .target(
             name: "Benchmarking", dependencies: ["Inference", "Models", "Checkpoints", "Tensors", "CKernels"],
             swiftSettings: strict),
