@@ -66,5 +66,6 @@ struct ApusCommand: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             Run.self, Chat.self, Inspect.self, Models.self, Tokenize.self, Template.self, Perplexity.self,
+            Batch.self,
         ])
 }
