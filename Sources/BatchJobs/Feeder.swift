@@ -20,11 +20,11 @@ struct Feeder {
         var pages = 0
         var isPrefilled = false
 
-        init(_ work: LineWork, _ choice: Int, _ request: GenerationRequest) {
+        init(_ work: LineWork, _ choice: Int) {
             self.work = work
             self.choice = choice
-            tokens = request.prompt
-            isWhole = request.promptLogprobs != nil
+            tokens = work.task.prompt(ofChoice: choice)
+            isWhole = work.task.scoresPrompt
         }
     }
 
@@ -64,9 +64,7 @@ struct Feeder {
     var activeCount: Int { active.count }
 
     mutating func add(_ work: LineWork) {
-        for choice in 0..<work.task.choices {
-            waiting.append(Candidate(work, choice, work.task.request(choice: choice, model: work.model)))
-        }
+        for choice in 0..<work.task.choices { waiting.append(Candidate(work, choice)) }
     }
 
     // MARK: Before a step

@@ -62,13 +62,14 @@ final class JobRunner {
     /// Returns false where `stops` ended it.
     func run(_ stops: () -> Bool) throws -> Bool {
         while !stops() {
-            try refill()
-            guard feeder.hasWork else {
+            if !isPlanRead, feeder.wantsMore { try readOn() }
+            if feeder.hasWork { try step() }
+            if isPlanRead, !feeder.hasWork {
                 try commit()
                 return true
             }
-            try step()
-            if !results.isEmpty, ContinuousClock.now - lastCommit >= .seconds(job.commitInterval) { try commit() }
+            let isDue = ContinuousClock.now - lastCommit >= .seconds(job.commitInterval)
+            if isDue && !results.isEmpty || results.count > 1024 { try commit() }
             tell()
         }
         try commit()
@@ -77,25 +78,23 @@ final class JobRunner {
 
     // MARK: Lines
 
-    /// Reads on in the plan until enough lines wait. What needs no engine is done at once.
-    private func refill() throws {
-        while !isPlanRead, feeder.wantsMore {
-            let entries = try store.unfinished(after: position, limit: 64)
-            isPlanRead = entries.isEmpty
-            var embeddings: [(JobStore.Entry, BatchLine, EmbeddingTask)] = []
-            for entry in entries {
-                position = entry.position
-                let line = try read(entry)
-                switch line.content {
-                case .refused(let error): record(entry.line, line.customID, error)
-                case .embedding(let task): embeddings.append((entry, line, task))
-                case .generation(let task):
-                    feeder.add(LineWork(line: entry.line, customID: line.customID, task: task, model: model.served))
-                }
+    /// Reads the next lines of the plan. What needs no engine is done at once.
+    private func readOn() throws {
+        let entries = try store.unfinished(after: position, limit: 64)
+        isPlanRead = entries.isEmpty
+        var embeddings: [EmbeddingWork] = []
+        for entry in entries {
+            position = entry.position
+            let line = try read(entry)
+            switch line.content {
+            case .refused(let error): record(entry.line, line.customID, error)
+            case .embedding(let task):
+                embeddings.append(EmbeddingWork(line: entry.line, customID: line.customID, task: task))
+            case .generation(let task):
+                feeder.add(LineWork(line: entry.line, customID: line.customID, task: task, model: model.served))
             }
-            try embed(embeddings)
-            if results.count > 1024 { try commit() }
         }
+        try embed(embeddings)
     }
 
     private func read(_ entry: JobStore.Entry) throws -> BatchLine {
@@ -111,22 +110,41 @@ final class JobRunner {
         return line
     }
 
-    private func embed(_ lines: [(JobStore.Entry, BatchLine, EmbeddingTask)]) throws {
+    private struct EmbeddingWork {
+        var line: Int
+        var customID: String
+        var task: EmbeddingTask
+    }
+
+    /// The texts of several lines together; where one has no vector, each line by itself.
+    private func embed(_ lines: [EmbeddingWork]) throws {
         guard !lines.isEmpty else { return }
         let embedder = try embedder ?? Embedder(model: model.network, configuration: job.engine)
         self.embedder = embedder
-        for (entry, line, task) in lines {
+        for pooling in EmbeddingPooling.allCases {
+            let group = lines.filter { $0.task.pooling == pooling }
             do throws(EmbeddingError) {
-                let vectors = try embedder.vectors(task.inputs, pooling: task.pooling)
-                let body = task.response(vectors, model: model.served.name)
-                let tokens = task.inputs.reduce(0) { $0 + $1.count }
-                record(
-                    entry.line, BatchRecord.answer(entry.line, line.customID, id(entry.line, line.customID), body),
-                    failed: false, prompt: tokens, prefilled: tokens)
+                var vectors = try embedder.vectors(group.flatMap(\.task.inputs), pooling: pooling)[...]
+                for work in group {
+                    record(work, Array(vectors.prefix(work.task.inputs.count)))
+                    vectors = vectors.dropFirst(work.task.inputs.count)
+                }
             } catch {
-                record(entry.line, line.customID, LineError(refusal(error), line.customID))
+                guard group.count > 1 else {
+                    record(group[0].line, group[0].customID, LineError(refusal(error), group[0].customID))
+                    continue
+                }
+                for work in group { try embed([work]) }
             }
         }
+    }
+
+    private func record(_ work: EmbeddingWork, _ vectors: [[Float]]) {
+        let body = work.task.response(vectors, model: model.served.name)
+        let tokens = work.task.inputs.reduce(0) { $0 + $1.count }
+        record(
+            work.line, BatchRecord.answer(work.line, work.customID, id(work.line, work.customID), body), failed: false,
+            prompt: tokens, prefilled: tokens)
     }
 
     private func refusal(_ error: EmbeddingError) -> APIError {

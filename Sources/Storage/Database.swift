@@ -1,5 +1,9 @@
 internal import CSQLite
 
+#if canImport(Glibc)
+    internal import Glibc
+#endif
+
 /// A SQLite database in a file: the one way in which Apus keeps state that must survive a crash.
 ///
 /// Write-ahead logging: a transaction is in the database whole or not at all, whatever happens to the process or the
@@ -93,8 +97,10 @@ public final class Database {
     }
 
     private static func error(_ path: String, _ status: Int32, _ handle: OpaquePointer?) -> StorageError {
+        let system = handle.map { sqlite3_system_errno($0) } ?? 0
         let kind: StorageError.Kind =
             switch status & 0xFF {
+            case Int32(APUS_SQLITE_IOERR) where [ENOSPC, EDQUOT, EFBIG].contains(system): .full
             case Int32(APUS_SQLITE_BUSY): .busy
             case Int32(APUS_SQLITE_FULL): .full
             case Int32(APUS_SQLITE_CANTOPEN): .unopenable
