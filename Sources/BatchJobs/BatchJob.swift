@@ -147,10 +147,9 @@ public struct BatchJob: Sendable {
             input: file, store: store, model: loaded.served, defaults: defaults,
             context: min(engine.context ?? .max, loaded.network.shape.context), sharesPrefixes: sharesPrefixes,
             shard: shard, threads: engine.threads ?? EngineConfiguration.availableCores, proceed: proceed)
-        try planner.plan(facts: ["created": String(created ?? Int(Date().timeIntervalSince1970))])
-        try store.database.transaction {
-            for (name, value) in settings(loaded) { try store.set("setting " + name, value) }
-        }
+        let time = created ?? Int(Date().timeIntervalSince1970)
+        try planner.plan(
+            facts: [("created", String(time))] + settings(loaded).map { ("setting " + $0.name, $0.value) })
     }
 
     private func carryOut(

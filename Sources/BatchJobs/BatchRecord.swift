@@ -6,7 +6,7 @@ internal import Text
 /// `{"id", "custom_id", "response": {"status_code", "request_id", "body"}, "error"}`; where a line has no answer, `error` says why in `code`,
 /// `message` and `line`, and `response` holds the API's own error, or is null where the line was no request.
 enum BatchRecord {
-    static func answer(_ line: Int, _ customID: String, _ id: String, _ body: JSONValue) -> [UInt8] {
+    static func answer(_ customID: String, _ id: String, _ body: JSONValue) -> [UInt8] {
         record(customID, id, .members(["status_code": .integer(200), "request_id": .string("req_" + id), "body": body]), .null)
     }
 

@@ -94,10 +94,13 @@ struct Feeder {
         var underWay = 0
         if sharesPrefixes, !candidate.isWhole {
             for other in active.values where !other.isWhole {
-                let shared = sharedPages(candidate.tokens, other.tokens)
-                if other.isPrefilled { computed = max(computed, shared) } else { underWay = max(underWay, shared) }
+                if other.isPrefilled {
+                    computed = sharedPages(candidate.tokens, other.tokens, atLeast: computed)
+                } else {
+                    underWay = sharedPages(candidate.tokens, other.tokens, atLeast: underWay)
+                }
             }
-            for prompt in recent { computed = max(computed, sharedPages(candidate.tokens, prompt)) }
+            for prompt in recent { computed = sharedPages(candidate.tokens, prompt, atLeast: computed) }
         }
         if underWay > computed { return false }
         candidate.rows = candidate.tokens.count - computed * pageSize
@@ -106,12 +109,15 @@ struct Feeder {
         return true
     }
 
-    /// Whole pages that two prompts have in common. The last token of a prompt is always computed.
-    private func sharedPages(_ tokens: [Int32], _ other: [Int32]) -> Int {
-        let limit = min(tokens.count - 1, other.count)
+    /// Whole pages that two prompts have in common, or `known` where that is more. The last token of a prompt is always
+    /// computed. Most prompts differ in the page that decides, which is looked at first.
+    private func sharedPages(_ tokens: [Int32], _ other: [Int32], atLeast known: Int) -> Int {
+        let limit = min(tokens.count - 1, other.count) / pageSize * pageSize
+        let decisive = known * pageSize
+        guard decisive < limit, tokens[decisive] == other[decisive] else { return known }
         var place = 0
         while place < limit, tokens[place] == other[place] { place += 1 }
-        return place / pageSize
+        return max(place / pageSize, known)
     }
 
     private mutating func enter(_ candidate: Candidate, _ engine: EngineLoop, _ end: [Int32]) {

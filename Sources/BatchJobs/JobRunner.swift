@@ -143,7 +143,7 @@ final class JobRunner {
         let body = work.task.response(vectors, model: model.served.name)
         let tokens = work.task.inputs.reduce(0) { $0 + $1.count }
         record(
-            work.line, BatchRecord.answer(work.line, work.customID, id(work.line, work.customID), body), failed: false,
+            work.line, BatchRecord.answer(work.customID, id(work.line, work.customID), body), failed: false,
             prompt: tokens, prefilled: tokens)
     }
 
@@ -184,7 +184,7 @@ final class JobRunner {
             id: id(work.line, work.customID), created: created, model: model.served.name, tellsCachedTokens: false)
         let statistics = work.choices.map(\.statistics)
         record(
-            work.line, BatchRecord.answer(work.line, work.customID, header.id, work.task.response(work.choices, header)),
+            work.line, BatchRecord.answer(work.customID, header.id, work.task.response(work.choices, header)),
             failed: false, prompt: work.task.prompts.reduce(0) { $0 + $1.count },
             generated: statistics.reduce(0) { $0 + $1.generatedTokens },
             prefilled: statistics.reduce(0) { $0 + $1.promptTokens - $1.cachedTokens })

@@ -36,6 +36,7 @@ struct OutputOrder {
             }
             try copy.commit()
         }
+        syncFolder()
         try store.database.transaction {
             try store.database.execute(
                 "UPDATE results SET offset = (SELECT ordered.offset FROM ordered WHERE ordered.line = results.line)")
@@ -63,6 +64,11 @@ struct OutputOrder {
 
     private func rename() throws {
         guard Foundation.rename(temporary, output.path) == 0 else { throw JobError.system(output.path, "replaced") }
+        syncFolder()
+    }
+
+    /// Makes names in the output's folder durable.
+    private func syncFolder() {
         let folder = open(URL(fileURLWithPath: output.path).deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
         if folder >= 0 {
             fsync(folder)

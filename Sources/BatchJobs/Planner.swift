@@ -17,9 +17,10 @@ struct Planner {
 
     /// Plans the whole job and leaves the store in the running phase.
     ///
+    /// - Parameter facts: what the store keeps beside the plan.
     /// - Throws: ``JobInterrupted`` where `proceed` says so; the next run plans anew.
     /// - Complexity: O(bytes + lines · log lines) on disk; memory does not depend on the job.
-    func plan(facts: KeyValuePairs<String, String>) throws {
+    func plan(facts: [(String, String)]) throws {
         try store.beginPlanning()
         let digest = try scan()
         try markTwins()

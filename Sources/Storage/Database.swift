@@ -92,12 +92,14 @@ public final class Database {
         }
     }
 
-    func check(_ status: Int32) throws(StorageError) {
-        guard status == 0 else { throw Self.error(path, status, handle) }
+    /// - Parameter system: `errno` of the failure, where it is known.
+    func check(_ status: Int32, system: Int32 = 0) throws(StorageError) {
+        guard status == 0 else { throw Self.error(path, status, handle, system: system) }
     }
 
-    private static func error(_ path: String, _ status: Int32, _ handle: OpaquePointer?) -> StorageError {
-        let system = handle.map { sqlite3_system_errno($0) } ?? 0
+    private static func error(
+        _ path: String, _ status: Int32, _ handle: OpaquePointer?, system: Int32 = 0
+    ) -> StorageError {
         let kind: StorageError.Kind =
             switch status & 0xFF {
             case Int32(APUS_SQLITE_IOERR) where [ENOSPC, EDQUOT, EFBIG].contains(system): .full

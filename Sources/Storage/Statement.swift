@@ -1,5 +1,9 @@
 internal import CSQLite
 
+#if canImport(Glibc)
+    internal import Glibc
+#endif
+
 /// A compiled statement with its values: bind, step through its rows, again.
 public final class Statement {
     private let handle: OpaquePointer
@@ -56,12 +60,14 @@ public final class Statement {
 
     /// Moves to the next row; false after the last, where the statement is ready to begin anew.
     public func step() throws(StorageError) -> Bool {
+        errno = 0
         let status = sqlite3_step(handle)
+        let system = errno
         if status == Int32(APUS_SQLITE_ROW) { return true }
         // Resetting gives the error of the step again, in all its detail.
         let reset = sqlite3_reset(handle)
         guard status == Int32(APUS_SQLITE_DONE) else {
-            try database.check(reset == 0 ? status : reset)
+            try database.check(reset == 0 ? status : reset, system: system)
             return false
         }
         return false
