@@ -26,6 +26,13 @@ let package = Package(
         .target(
             name: "Apus", dependencies: ["Inference", "Models", "Checkpoints", "Tensors", "Text"],
             resources: [.copy("Resources")], swiftSettings: strict),
+        // The system's SQLite, by the name of its runtime library: Swift on Linux depends on it already.
+        .target(name: "CSQLite", linkerSettings: [.linkedLibrary(":libsqlite3.so.0")]),
+        .target(name: "Storage", dependencies: ["CSQLite"], swiftSettings: strict),
+        .target(name: "OpenAI", dependencies: ["Apus", "Inference", "Models", "Text"], swiftSettings: strict),
+        .target(
+            name: "BatchJobs", dependencies: ["OpenAI", "Storage", "Apus", "Inference", "Models", "Text"],
+            swiftSettings: strict),
         .target(name: "Conversation", dependencies: ["Apus", "Inference", "Text"], swiftSettings: strict),
         .target(
             name: "Evaluation", dependencies: ["Apus", "Inference", "Models", "Checkpoints"], swiftSettings: strict),
@@ -35,7 +42,8 @@ let package = Package(
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "Apus", "Benchmarking", "Conversation", "Evaluation", "Inference", "Models", "Checkpoints", "Tensors", "Text",
+                "Apus", "BatchJobs", "Benchmarking", "Conversation", "Evaluation", "Inference", "Models", "OpenAI",
+                "Checkpoints", "Tensors", "Text",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -64,6 +72,12 @@ let package = Package(
         .testTarget(
             name: "EvaluationTests",
             dependencies: ["Evaluation", "TestKit", "Apus", "Inference", "Models", "Checkpoints"],
+            resources: [.copy("Goldens")], swiftSettings: strict),
+        .testTarget(
+            name: "BatchTests",
+            dependencies: [
+                "BatchJobs", "OpenAI", "Storage", "TestKit", "Apus", "Inference", "Models", "Checkpoints", "Text", "CLI",
+            ],
             resources: [.copy("Goldens")], swiftSettings: strict),
         // The tests run the command as a process; the dependency makes sure that it is built.
         .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: strict),

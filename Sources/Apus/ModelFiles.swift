@@ -93,7 +93,8 @@ public struct ModelFiles: Sendable {
         return ids.sorted()
     }
 
-    func recommendedSampling() throws(CheckpointError) -> RecommendedSampling {
+    /// What the model's files recommend for sampling.
+    public func recommendedSampling() throws(CheckpointError) -> RecommendedSampling {
         var recommended = RecommendedSampling()
         guard let config = checkpoint.generationConfig, try config.bool(ifPresent: "do_sample") ?? false else {
             return recommended
