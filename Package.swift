@@ -64,6 +64,9 @@ let package = Package(
             name: "EvaluationTests",
             dependencies: ["Evaluation", "TestKit", "Apus", "Inference", "Models", "Checkpoints"],
             resources: [.copy("Goldens")], swiftSettings: strict),
+        .testTarget(
+            name: "BenchmarkingTests", dependencies: ["Benchmarking", "Inference", "Models", "Checkpoints", "Tensors"],
+            swiftSettings: strict),
         // The tests run the command as a process; the dependency makes sure that it is built.
         .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: strict),
     ]

@@ -161,6 +161,8 @@ public final class StepProfiler {
         let keys = RandomRows(rows, width: shape.cache.map { $0.heads * $0.keyWidth }.max() ?? 1)
         let values = RandomRows(rows, width: shape.cache.map { $0.heads * $0.valueWidth }.max() ?? 1)
         let count = batch.count
+        // The batch points into the lists.
+        defer { withExtendedLifetime(lists) {} }
         let seconds = measureRepeatedly(budget: 0.1) {
             for (layer, kept) in shape.cache.enumerated() {
                 ops.store(
