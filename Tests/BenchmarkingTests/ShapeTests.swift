@@ -48,7 +48,8 @@ import Testing
             let values = Weight(type: type, outputs: 1, inputs: inputs, bytes: $0).floats(ofRow: 0)
             let mean = values.reduce(0, +) / Float(inputs)
             let spread = (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Float(inputs)).squareRoot()
-            #expect(values.allSatisfy(\.isFinite))
+            let finite = values.allSatisfy { $0.isFinite }
+            #expect(finite)
             #expect(abs(mean) < 0.1 * deviation, "mean \(mean)")
             // The scale of MXFP4 is a power of two.
             let allowed = type == .mxfp4 ? deviation * 0.48...deviation * 1.05 : deviation * 0.93...deviation * 1.07
