@@ -1,4 +1,5 @@
 public import Checkpoints
+internal import Tensors
 
 /// An architecture: how to put a model together from a checkpoint. One file in `Architectures/` and one line below.
 struct Architecture: Sendable {
@@ -25,7 +26,9 @@ public enum Catalog {
     ///   tensor is missing or has the wrong shape.
     public static func load(_ checkpoint: Checkpoint) throws(CheckpointError) -> any Model {
         let architecture = try architecture(of: checkpoint)
-        let source = try ModelSource(checkpoint, architecture: architecture.name, names: architecture.names)
+        let source = try ModelSource(
+            checkpoint, architecture: architecture.name, names: architecture.names,
+            panels: PanelStorage(threads: availableProcessors()))
         return try architecture.make(source)
     }
 

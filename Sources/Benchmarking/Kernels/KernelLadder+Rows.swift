@@ -38,7 +38,7 @@ extension KernelLadder {
                 batch, variants: frequencies, factor: 1, cosines: cosines.all, sines: sines.all)
             return measureRepeatedly(budget: budget) {
                 switch name {
-                case "gather_q8_0": ops.gather(table[0], batch: batch, into: a)
+                case "gather_q8_0": ops.gather(table.rows, batch: batch, into: a)
                 case "rms_norm": ops.rmsNorm(a, weight: vector, epsilon: 1e-5, into: b)
                 case "layer_norm": ops.layerNorm(a, weight: vector, bias: vector, epsilon: 1e-5, into: b)
                 case "rotate":

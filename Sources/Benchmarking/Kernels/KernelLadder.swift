@@ -52,7 +52,7 @@ public final class KernelLadder {
                     next += 1
                 }
                 let operations = 2 * Double(Self.outputs) * Double(Self.inputs) * Double(count)
-                let times = isReference ? 1 : referenceSeconds(slow, weights, input) / seconds.median
+                let times = isReference ? 1 : referenceSeconds(slow, format: format, input) / seconds.median
                 report(
                     KernelReport(
                         kernel: "product", format: format.name.lowercased(), rows: count, slots: 0, seconds: seconds,
@@ -66,10 +66,11 @@ public final class KernelLadder {
     }
 
     /// Seconds of the reference for the whole product, from a sixteenth of its outputs: its speed does not depend on them.
-    private func referenceSeconds(_ ops: Ops, _ weights: WeightRing, _ x: Rows) -> Double {
+    private func referenceSeconds(_ ops: Ops, format: ElementType, _ x: Rows) -> Double {
         let part = Self.outputs / 16
         let narrow = RandomRows(x.count, width: part)
-        let weight = weights[0].outputs(0, count: part)
+        let ring = WeightRing(format: format, outputs: part, inputs: Self.inputs, copies: 1)
+        let weight = ring[0]
         return 16
             * measureRepeatedly(budget: budget / 4) { ops.product(ops.input(x), weight, into: narrow.all) }.median
     }
@@ -77,24 +78,25 @@ public final class KernelLadder {
 
 /// Equal matrices with random weights, together larger than the last cache, taken in turn.
 final class WeightRing {
+    private let panels = PanelStorage(threads: availableProcessors())
+    private var weights: [PackedWeight] = []
     private let memory: UnsafeMutableRawBufferPointer
-    private var weights: [Weight] = []
+    /// The rows as a file holds them.
+    let rows: Weight
     let bytesOfOne: Int
 
     /// - Parameter copies: how many; nil for enough to leave the caches.
     init(format: ElementType, outputs: Int, inputs: Int, copies: Int? = nil) {
         bytesOfOne = outputs * format.byteCount(elements: inputs)!
         let count = copies ?? max(2, 4 * lastCacheBytes() / bytesOfOne + 1)
-        memory = .allocate(byteCount: count * bytesOfOne, alignment: 64)
+        memory = .allocate(byteCount: bytesOfOne, alignment: 64)
         var random = RandomWeights(type: format, deviation: 0.02, seed: 1)
         random.fill(memory)
-        for index in 0..<count {
-            let bytes = UnsafeRawBufferPointer(rebasing: memory[index * bytesOfOne..<(index + 1) * bytesOfOne])
-            weights.append(Weight(type: format, outputs: outputs, inputs: inputs, bytes: bytes))
-        }
+        rows = Weight(type: format, outputs: outputs, inputs: inputs, bytes: UnsafeRawBufferPointer(memory))
+        for _ in 0..<count { weights.append(panels.pack(rows)) }
     }
 
     deinit { memory.deallocate() }
 
-    subscript(index: Int) -> Weight { weights[index % weights.count] }
+    subscript(index: Int) -> PackedWeight { weights[index % weights.count] }
 }

@@ -33,7 +33,8 @@ public final class StepProfiler {
     private let threads: Int
     private let cacheType: CacheType
     /// The checkpoint's matrices by shape, all of them, so that products find them as cold as a step does.
-    private var weights: [(product: ModelWork.Product, weights: [Weight])] = []
+    private var weights: [(product: ModelWork.Product, weights: [PackedWeight])] = []
+    private let panels: PanelStorage
     private let checkpoint: Checkpoint
 
     public init(
@@ -46,13 +47,14 @@ public final class StepProfiler {
         self.kernels = kernels
         self.threads = threads
         self.cacheType = cacheType
+        panels = PanelStorage(threads: threads)
         for product in work.blocks {
             let alike = try work.blockNames.map(matrix).filter {
                 $0.outputs == product.outputs && $0.inputs == product.inputs && $0.type == product.type
             }
-            weights.append((product, alike))
+            weights.append((product, alike.map(panels.pack)))
         }
-        weights.append((work.head, [try matrix(work.headName)]))
+        weights.append((work.head, [panels.pack(try matrix(work.headName))]))
     }
 
     private func matrix(_ name: String) throws(CheckpointError) -> Weight {

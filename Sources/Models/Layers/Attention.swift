@@ -28,9 +28,7 @@ struct Attention: Sendable {
         let values = scratch.values.rows(count).columns(0, width: value.weight.outputs)
         let attended = scratch.attended.rows(count)
         let input = ops.input(scratch.normed.rows(count))
-        query(input, into: queries, ops)
-        key(input, into: keys, ops)
-        value(input, into: values, ops)
+        Linear.all(input, (query, queries), (key, keys), (value, values), ops)
         queryNorm?(queries, into: queries, ops)
         keyNorm?(keys, into: keys, ops)
         if let rotation {
