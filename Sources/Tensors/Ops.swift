@@ -16,7 +16,11 @@ public final class Ops {
 
     // What products read of the last input: quantized or tiled, and for which class of formats it was prepared.
     private let activations: UnsafeMutablePointer<UInt8>
-    private let activationBytes: Int
+    /// Spans of attention on their way to being merged.
+    let partials: UnsafeMutablePointer<Float>
+    static let partialCapacity = 1 << 19
+    /// The widest value of a head, in floats, that the scratch of attention holds.
+    static let widestValue = 1024
     private let maximumRows: Int
     private let maximumInputs: Int
     private var tiledSerial = 0
@@ -36,16 +40,20 @@ public final class Ops {
         self.maximumInputs = maximumInputs
         table = kernels.pointer.pointee
         pool = WorkerPool(threads: threads)
-        activationBytes = Self.bytes(maximumRows: maximumRows, maximumInputs: maximumInputs)
-        activations = allocateAligned(bytes: activationBytes).assumingMemoryBound(to: UInt8.self)
+        activations = allocateAligned(bytes: maximumRows * roundedUp(maximumInputs, to: 256) * 4)
+            .assumingMemoryBound(to: UInt8.self)
+        partials = allocateAligned(bytes: Self.partialCapacity * 4).assumingMemoryBound(to: Float.self)
     }
 
     /// Bytes that one takes, for planning memory before it is made.
     public static func bytes(maximumRows: Int, maximumInputs: Int) -> Int {
-        maximumRows * roundedUp(maximumInputs, to: 256) * 4
+        maximumRows * roundedUp(maximumInputs, to: 256) * 4 + partialCapacity * 4
     }
 
-    deinit { free(activations) }
+    deinit {
+        free(activations)
+        free(partials)
+    }
 
     /// Runs an operation whose whole takes roughly `nanoseconds` on one thread.
     @inline(__always)
@@ -124,7 +132,8 @@ public final class Ops {
     }
 
     private func product(
-        _ input: ProductInput, _ arguments: inout apus_product_arguments, panels: Int, weight: PackedWeight, elements: Int
+        _ input: ProductInput, _ arguments: inout apus_product_arguments, panels: Int, weight: PackedWeight,
+        elements: Int
     ) {
         let x = input.rows
         if x.count == 0 { return }

@@ -39,17 +39,19 @@ public struct PackedWeight: @unchecked Sendable {
 public final class PanelStorage: @unchecked Sendable {
     /// Bytes of panels so far.
     public private(set) var bytes = 0
-    private let pool: WorkerPool
+    private let pool: WorkerPool?
     private let pack: apus_operation
     private var chunks: [UnsafeMutableRawBufferPointer] = []
     private var used = 0
     private let file: PanelFile?
+    private var isFileShort = false
+    private var sequence = ContentHash()
 
     /// - Parameters:
-    ///   - threads: how many threads lay panels out.
+    ///   - threads: how many threads lay panels out; 0 to lay out nothing: a model for its sizes alone.
     ///   - file: panels made earlier for the same checkpoint.
     public init(threads: Int, file: PanelFile? = nil) {
-        pool = WorkerPool(threads: threads)
+        pool = threads > 0 ? WorkerPool(threads: threads) : nil
         pack = KernelTable.available[0].pointer.pointee.pack
         self.file = file
     }
@@ -61,10 +63,11 @@ public final class PanelStorage: @unchecked Sendable {
     /// - Complexity: O(bytes), shared by the storage's threads; O(1) from a file.
     public func pack(_ weight: Weight) -> PackedWeight {
         let size = PackedWeight.bytes(type: weight.type, outputs: weight.outputs, inputs: weight.inputs)
-        let base: UnsafePointer<UInt8>
+        sequence.add("\(weight.type.rawValue) \(weight.outputs) \(weight.inputs)")
+        var base = UnsafePointer(Self.nothing)
         if let file {
-            base = file.panels(at: bytes, count: size)
-        } else {
+            if let found = file.panels(at: bytes, count: size) { base = found } else { isFileShort = true }
+        } else if let pool {
             let place = allocate(size)
             base = UnsafePointer(place)
             var arguments = apus_pack_arguments(
@@ -77,14 +80,24 @@ public final class PanelStorage: @unchecked Sendable {
         return PackedWeight(type: weight.type, outputs: weight.outputs, inputs: weight.inputs, base: base)
     }
 
+    /// Whether the file held just what was asked for; otherwise what came from it is of no use.
+    public var fileMatches: Bool { !isFileShort && (file?.matches(bytes, sequence.value) ?? true) }
+
+    /// Writes all panels for the next start.
+    public func write(to path: String, identity: SIMD4<UInt64>) throws(PanelFileError) {
+        try PanelFile.write(self, sequence: sequence.value, identity: identity, to: path)
+    }
+
     /// Every panel's bytes in order, as a ``PanelFile`` holds them.
-    func withPieces(_ body: (UnsafeRawBufferPointer) throws -> Void) rethrows {
+    func forEachPiece(_ body: (UnsafeRawBufferPointer) -> Void) {
         for (index, chunk) in chunks.enumerated() {
             let count = index == chunks.count - 1 ? used : filled[index]
-            try body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(chunk)[..<count]))
+            body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(chunk)[..<count]))
         }
     }
 
+    /// Where weights lie that nobody multiplies with.
+    private nonisolated(unsafe) static let nothing = UnsafeMutablePointer<UInt8>.allocate(capacity: 64)
     static let alignment = 64
     private static let largePage = 2 << 20
     /// Bytes in use of every chunk but the last.

@@ -82,6 +82,7 @@ struct KernelTable: @unchecked Sendable {
                 }
             }
         }
+        withExtendedLifetime(panelled) {}
         return (0..<count).map { row in
             for column in 32 * panelCount..<stride {
                 #expect(out[row * stride + column].bitPattern == mark.bitPattern, "\(name) wrote past its panels")
@@ -118,7 +119,7 @@ final class GuardedPanels {
 
     deinit { munmap(mapping, mapped) }
 
-    var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: base, count: panelCount * Int(panelBytes)) }
+    var bytes: [UInt8] { Array(UnsafeBufferPointer(start: base, count: panelCount * Int(panelBytes))) }
 
     func part(into out: UnsafeMutablePointer<Float>, stride: Int) -> apus_product_part {
         apus_product_part(

@@ -48,6 +48,7 @@ import Testing
                         arguments.rows = Int64(rows.count)
                         arguments.activations = UnsafePointer(tiled)
                         scratch { table.kernels.product(&arguments, 0, Int64(stride / 32), $0) }
+                        withExtendedLifetime(panels) {}
                     }
                 }
             }

@@ -99,7 +99,8 @@ public final class StepProfiler {
         parts.append(attention(rows: rows, sequences: sequences, context: context))
         let chooser = TokenChooser(vocabulary: shape.vocabulary, temperature: 0)
         let seconds = measureRepeatedly(budget: 0.05) { chooser.choose() }.median
-        parts.append(StepProfile.Part(name: "choice of a token", count: sequences, seconds: seconds * Double(sequences)))
+        parts.append(
+            StepProfile.Part(name: "choice of a token", count: sequences, seconds: seconds * Double(sequences)))
         return StepProfile(rows: rows, context: context, parts: parts, step: step)
     }
 
@@ -164,16 +165,17 @@ public final class StepProfiler {
         let values = RandomRows(rows, width: shape.cache.map { $0.heads * $0.valueWidth }.max() ?? 1)
         let count = batch.count
         // The batch points into the lists.
-        defer { withExtendedLifetime(lists) {} }
-        let seconds = measureRepeatedly(budget: 0.1) {
-            for (layer, kept) in shape.cache.enumerated() {
-                ops.store(
-                    keys: keys.first(count).columns(0, width: kept.heads * kept.keyWidth),
-                    values: values.first(count).columns(0, width: kept.heads * kept.valueWidth), batch: batch,
-                    cache: cache, layer: layer)
-                ops.attention(
-                    queries.first(count), batch: batch, cache: cache, layer: layer, window: shape.windows[layer],
-                    scale: 0.1, into: out.all)
+        let seconds = withExtendedLifetime(lists) {
+            measureRepeatedly(budget: 0.1) {
+                for (layer, kept) in shape.cache.enumerated() {
+                    ops.store(
+                        keys: keys.first(count).columns(0, width: kept.heads * kept.keyWidth),
+                        values: values.first(count).columns(0, width: kept.heads * kept.valueWidth), batch: batch,
+                        cache: cache, layer: layer)
+                    ops.attention(
+                        queries.first(count), batch: batch, cache: cache, layer: layer, window: shape.windows[layer],
+                        scale: 0.1, into: out.all)
+                }
             }
         }
         return StepProfile.Part(name: "attention with its cache", count: shape.layers, seconds: seconds.median)

@@ -14,7 +14,7 @@
 //    16 or 32 inputs, then fma(float(subsum), weight_scale * activation_scale, chain), then for formats with a
 //    minimum fma(minimum, activation_scale * float(sum of activation codes), chain);
 //  - norms: 16 lanes (element i in lane i mod 16), each ascending by fma, folded 8, 4, 2, 1;
-//  - attention: blocks of 64 slots, merged ascending into spans of 1,024, spans merged ascending.
+//  - attention: blocks of 128 slots, merged ascending into spans of 512, spans merged ascending.
 
 /// Element types; the numbers are those of the GGUF format.
 enum {
@@ -158,17 +158,24 @@ typedef struct {
     int64_t key_stride, value_stride;
 } apus_store_arguments;
 
-/// Items: rows × cache heads. out [rows][out_stride]: heads × value_dim.
+/// Slots of a span: what attention may compute apart and then merge.
+#define APUS_SPAN_SLOTS 512
+
+/// Items: tiles × cache heads × spans. out [rows][out_stride]: heads × value_dim. A tile is some successive rows that share
+/// pages. With more than one span, `attention` writes partials and `attention_merge` (items: rows × query heads) the output.
 typedef struct {
     apus_cache_layer layer;
     const apus_cache_row *rows;
+    const int32_t *tiles;   // first row of each tile, and one past the last tile's last
     const float *queries;
     int64_t query_stride;
     float *out;
     int64_t out_stride;
-    int32_t group;      // query heads that share a cache head
-    float scale;        // on the product of query and key
-    float soft_cap;     // cap × tanh(score / cap), 0 for none
+    int32_t group;          // query heads that share a cache head
+    int32_t spans;          // 1, or all that the rows may read
+    float *partials;        // [rows][query heads][spans][16 + value_dim rounded up to 16]
+    float scale;            // on the product of query and key
+    float soft_cap;         // cap × tanh(score / cap), 0 for none
 } apus_attention_arguments;
 
 /// Items: rows. Element-wise work on `width` elements of a row.
@@ -184,7 +191,7 @@ typedef struct {
 /// Every operation for one instruction set. All tables compute the same bits.
 typedef struct {
     const char *name;
-    apus_operation quantize, prepare, tile_floats, pack, product, gather, norm, rotate, angles, store, attention;
+    apus_operation quantize, prepare, tile_floats, pack, product, gather, norm, rotate, angles, store, attention, attention_merge;
     apus_operation add;            // x += other
     apus_operation scale;          // x *= factor
     apus_operation gated_silu;     // x = silu(x) × other

@@ -6,6 +6,8 @@
 
 #define TABLE portable
 #define PANEL_VECTORS 1
+#define QUERY_TILE 2
+#define FOR_EACH_QUERY_TILE(DO, ...) DO(1, __VA_ARGS__) DO(2, __VA_ARGS__)
 #define TILE_ROWS 2
 
 #include "../lanes.inc"
@@ -37,6 +39,7 @@ INLINE v16i look_up_words(const uint8_t table[16], v16i indices) {
 }
 
 typedef char code_run;
+#define WIDE_CODES_SIGNED 0
 #define NARROW_RUNS 0
 #define FOR_EACH_TILE(DO, ...) DO(1, ##__VA_ARGS__) DO(2, ##__VA_ARGS__)
 INLINE v16i dot_step(v16i sum, code_run *run, v16i weights, int32_t codes, int word, int words, int bits) {

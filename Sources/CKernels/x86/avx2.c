@@ -11,6 +11,8 @@
 
 #define TABLE avx2
 #define PANEL_VECTORS 1
+#define QUERY_TILE 2
+#define FOR_EACH_QUERY_TILE(DO, ...) DO(1, __VA_ARGS__) DO(2, __VA_ARGS__)
 #define TILE_ROWS 4
 
 #include "../lanes.inc"
@@ -40,6 +42,8 @@ INLINE v16i look_up_words(const uint8_t table[16], v16i indices) {
 // Products of narrow codes: pairs of unsigned × signed bytes are added in 16 bits, several words long where the codes'
 // width allows (15 · 127 · 2 · 8, 31 · 127 · 2 · 4 and 63 · 127 · 2 · 2 all fit), then widened.
 typedef v16i code_run;
+// Codes of 8 bits are multiplied as signed numbers: their zero is gone before.
+#define WIDE_CODES_SIGNED 1
 #define NARROW_RUNS 1
 #define FOR_EACH_TILE(DO, ...) DO(1, ##__VA_ARGS__) DO(2, ##__VA_ARGS__) DO(3, ##__VA_ARGS__) DO(4, ##__VA_ARGS__)
 INLINE __m256i half_of(v16i v, int high) {

@@ -11,6 +11,8 @@
 
 #define TABLE avx512
 #define PANEL_VECTORS 2
+#define QUERY_TILE 6
+#define FOR_EACH_QUERY_TILE(DO, ...) DO(1, __VA_ARGS__) DO(2, __VA_ARGS__) DO(3, __VA_ARGS__) DO(4, __VA_ARGS__) DO(5, __VA_ARGS__) DO(6, __VA_ARGS__)
 #define TILE_ROWS 6
 
 #include "../lanes.inc"
@@ -31,6 +33,7 @@ INLINE v16i look_up_words(const uint8_t table[16], v16i indices) {
 
 // Unsigned weights × signed codes, four at a time, exactly.
 typedef char code_run;
+#define WIDE_CODES_SIGNED 0
 #define NARROW_RUNS 0
 #define FOR_EACH_TILE(DO, ...) \
     DO(1, ##__VA_ARGS__) DO(2, ##__VA_ARGS__) DO(3, ##__VA_ARGS__) DO(4, ##__VA_ARGS__) DO(5, ##__VA_ARGS__) DO(6, ##__VA_ARGS__)
