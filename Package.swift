@@ -74,6 +74,9 @@ let package = Package(
             dependencies: ["Evaluation", "TestKit", "Apus", "Inference", "Models", "Checkpoints"],
             resources: [.copy("Goldens")], swiftSettings: strict),
         .testTarget(
+            name: "BenchmarkingTests", dependencies: ["Benchmarking", "Inference", "Models", "Checkpoints", "Tensors"],
+            swiftSettings: strict),
+        .testTarget(
             name: "BatchTests",
             dependencies: [
                 "BatchJobs", "OpenAI", "Storage", "TestKit", "Apus", "Inference", "Models", "Checkpoints", "Text", "CLI",

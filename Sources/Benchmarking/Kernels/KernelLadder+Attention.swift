@@ -46,6 +46,8 @@ extension KernelLadder {
             }
         }
         let (queries, out) = (RandomRows(count, width: width), RandomRows(count, width: width))
+        // The batch points into the lists.
+        defer { withExtendedLifetime(lists) {} }
         func seconds(_ kernels: KernelTable, budget: Double) -> Sample {
             let ops = Ops(kernels: kernels, threads: threads, maximumRows: count, maximumInputs: width)
             var layer = 0

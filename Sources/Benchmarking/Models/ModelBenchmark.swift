@@ -40,12 +40,19 @@ public final class ModelBenchmark {
     ///   - checkpoint: the model; stays open as long as this lives.
     ///   - configuration: threads, kernels and cache type; the rest is set for each measurement.
     /// - Throws: `CheckpointError`, ``BenchmarkError``.
-    public init(_ checkpoint: Checkpoint, configuration: EngineConfiguration) throws {
+    public convenience init(_ checkpoint: Checkpoint, configuration: EngineConfiguration) throws {
+        let threads = configuration.threads ?? EngineConfiguration.availableCores
+        let kernels = configuration.kernels ?? KernelTable.available[0]
+        try self.init(
+            checkpoint, configuration: configuration, meter: LimitMeter(kernels: kernels, threads: threads))
+    }
+
+    init(_ checkpoint: Checkpoint, configuration: EngineConfiguration, meter: LimitMeter) throws {
         model = try Catalog.load(checkpoint)
         work = try ModelWork(checkpoint, shape: model.shape, cacheType: configuration.cacheType)
         self.configuration = configuration
         threads = configuration.threads ?? EngineConfiguration.availableCores
-        meter = try LimitMeter(kernels: configuration.kernels ?? KernelTable.available[0], threads: threads)
+        self.meter = meter
     }
 
     public var shape: ModelShape { model.shape }

@@ -98,6 +98,7 @@ public struct RandomModel: Sendable {
         var pairs: [(key: String, value: GGUFValue)] = [
             ("general.architecture", .string(name)),
             ("general.name", .string("random \(size.name)")),
+            ("general.file_type", .uint32(fileType)),
             ("\(name).block_count", .uint32(UInt32(size.layers))),
             ("\(name).context_length", .uint32(UInt32(size.context))),
             ("\(name).embedding_length", .uint32(UInt32(size.width))),
@@ -112,6 +113,28 @@ public struct RandomModel: Sendable {
         ]
         if name == "llama" { pairs.append(("llama.rope.dimension_count", .uint32(UInt32(size.headWidth)))) }
         return pairs + vocabulary
+    }
+
+    /// The number by which GGUF files say what most of their tensors are.
+    private var fileType: UInt32 {
+        switch format {
+        case .f32: 0
+        case .f16: 1
+        case .q4_0: 2
+        case .q4_1: 3
+        case .q8_0: 7
+        case .q5_0: 8
+        case .q5_1: 9
+        case .q2_K: 10
+        case .q3_K: 11
+        case .q4_K: 14
+        case .q5_K: 16
+        case .q6_K: 18
+        case .iq4_NL: 25
+        case .iq4_XS: 30
+        case .bf16: 32
+        case .mxfp4: 38
+        }
     }
 
     /// 256 bytes under their names in byte-level BPE, then made-up words.

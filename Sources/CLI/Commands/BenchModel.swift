@@ -56,6 +56,7 @@ struct BenchModel {
                 note(profiler!.profile(rows: batch, sequences: batch, context: context, step: step), "decode", &report)
             }
         }
+        report.limits_end = LimitsReport(limits)
         if json { Console.write(try Console.json(report) + "\n") } else { Console.write(limits.line) }
     }
 
@@ -127,7 +128,9 @@ private struct Report: Encodable {
     var cache_type: String
     var kernels_only: Bool
     var weight_bytes: Int
+    /// Before the first figure, and after the last.
     var limits: LimitsReport
+    var limits_end: LimitsReport
     var prefill: [Prefill] = []
     var decode: [Decode] = []
     var profile: [Profile] = []
@@ -142,6 +145,7 @@ private struct Report: Encodable {
         kernels_only = kernelsOnly
         weight_bytes = bench.work.weightBytes
         self.limits = limits
+        limits_end = limits
     }
 }
 
