@@ -109,7 +109,7 @@ import Testing
             job.isOrdered = true
             var stops = 0
             loop: while true {
-                var left = random.below(12)
+                var left = random.below(40)  // the longest answer takes 20 steps
                 let outcome = try job.run(
                     stops: {
                         left -= 1
