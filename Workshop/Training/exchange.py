@@ -4,8 +4,9 @@ A conversation is written as the chat template writes it (`make_tokenizer.CHAT_T
 role's token, its text, <|end|>. Only what the assistant says is learnt, its <|end|> included.
 
 Problems of the arithmetic generator ({"question", "steps", "answer", "level"}) become one exchange: the question, and as
-answer its numbered steps and a last line `answer: N`. Samples labelled step by step ({"ids", "at", "good"}) become targets at
-the steps' ends alone: the token that says whether the step is right.
+answer its numbered steps and a last line `answer: N`. Samples labelled step by step ({"ids", "at", "good"}) have at the
+steps' ends the token that says whether all is right so far, and within right steps their own words, so that what the
+network knows of arithmetic is kept.
 
   python exchange.py sums --input train.jsonl --out train.npz --limit 300000
   python exchange.py chat --input dialogues.jsonl --out dialogues.npz
@@ -132,6 +133,7 @@ def main():
     parser.add_argument("--input", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--limit", type=int)
+    parser.add_argument("--good", type=int, default=11, help="the token for a right step")
     o = parser.parse_args()
     t, examples, pending = tokenizer(), [], []
     with open(o.input, encoding="utf-8") as file:
@@ -140,10 +142,13 @@ def main():
                 break
             record = json.loads(line)
             if o.kind == "steps":
-                targets = [SILENT] * len(record["ids"])
-                for at, good in zip(record["at"], record["good"]):
-                    targets[at] = good
-                examples.append((record["ids"], targets))
+                ids, targets = record["ids"], [SILENT] * len(record["ids"])
+                before = ids.index(t.token_to_id("<|assistant|>"))
+                for at, mark in zip(record["at"], record["good"]):
+                    if mark == o.good:
+                        targets[before:at] = ids[before + 1:at + 1]
+                    targets[at], before = mark, at + 1
+                examples.append((ids, targets))
                 continue
             pending.append(messages_of(record))
             if len(pending) == 10000:

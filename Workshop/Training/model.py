@@ -134,6 +134,6 @@ FAMILY = {
     "stories": config(hidden=256, feed_forward=768, layers=4, heads=8, kv=4),
     "sums-narrow": config(hidden=128, feed_forward=384, layers=4, heads=4, kv=2),  # what `sums` is grown from
     "sums": config(hidden=256, feed_forward=768, layers=4, heads=8, kv=4),
-    "sums-prm": config(hidden=256, feed_forward=768, layers=4, heads=8, kv=4),
+    "sums-prm": config(hidden=256, feed_forward=768, layers=6, heads=8, kv=4),  # `sums` and two blocks upon it
     "chat": config(hidden=256, feed_forward=768, layers=4, heads=8, kv=4),
 }
