@@ -43,7 +43,9 @@ public final class LanguageModel: Sendable {
         let files = try ModelFiles(name)
         let network = try files.network()
         var configuration = configuration
-        announce(try configuration.memoryPlan(network.shape))
+        let plan = try configuration.memoryPlan(network.shape)
+        announce(plan)
+        configuration.cacheBytes = plan.cache
         if configuration.prefixStore?.model == "" { configuration.prefixStore!.model = files.identity }
         return try LanguageModel(
             name: name, files: files, engine: try Engine(model: network, configuration: configuration))
