@@ -42,7 +42,9 @@ public final class LanguageModel: Sendable {
     ) throws -> LanguageModel {
         let files = try ModelFiles(name)
         var configuration = configuration
-        announce(try configuration.memoryPlan(try files.shape()))
+        let plan = try configuration.memoryPlan(try files.shape())
+        announce(plan)
+        configuration.cacheBytes = plan.cache
         let network = try files.network(
             threads: configuration.threads, panelFile: configuration.keepsPanels ? files.panelFile : nil)
         if configuration.prefixStore?.model == "" { configuration.prefixStore!.model = files.identity }

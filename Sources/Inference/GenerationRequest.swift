@@ -122,7 +122,7 @@ public enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
                 + "lower the token limit or give the cache more memory"
         case .memoryTooSmall(let needed, let available):
             "the model needs at least \(needed) bytes of memory and \(available) are available; "
-                + "free some, raise the control group's limit or use a smaller model"
+                + "free some, raise the control group's limit, use a smaller model, or give the cache's bytes yourself"
         case .negativeLimit(let limit): "a limit of \(limit) tokens is not allowed; give 0 or more"
         case .configuration(let field, let value, let allowed):
             "the engine's \(field) is \(value); it must be \(allowed)"

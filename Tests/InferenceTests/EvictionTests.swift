@@ -189,6 +189,18 @@ struct Dice: RandomNumberGenerator {
         #expect(hinted <= best + best / 10 && 3 * hinted < 2 * marking, "\(best), \(hinted), \(marking)")
     }
 
+    @Test func lotsAreEven() {
+        var policy = EvictionOrder.marking.policy(pages: 32)
+        for page in 0..<Int32(32) {
+            policy.use(page, cost: 1, hint: nil)
+            policy.offer(page)
+        }
+        var counts = [Int](repeating: 0, count: 32)
+        for _ in 0..<3200 { counts[Int(policy.victim()!)] += 1 }
+        // 100 each, give or take four deviations.
+        #expect(counts.allSatisfy { (60...140).contains($0) }, "\(counts)")
+    }
+
     // MARK: The index
 
     /// Pages leave children before parents, and only those that nobody uses.
