@@ -21,6 +21,7 @@ final class JobRunner {
     /// The last place of the plan that was read.
     private var position = 0
     private var isPlanRead = false
+    private var embeddings: [EmbeddingWork] = []
     private var results: [JobStore.Result] = []
     private(set) var progress = BatchJob.Progress(stage: .running)
     private var figures: Figures
@@ -62,9 +63,13 @@ final class JobRunner {
     /// Returns false where `stops` ended it.
     func run(_ stops: () -> Bool) throws -> Bool {
         while !stops() {
-            if !isPlanRead, feeder.wantsMore { try readOn() }
+            if !embeddings.isEmpty {
+                try embedSome()
+            } else if !isPlanRead, feeder.wantsMore {
+                try readOn()
+            }
             if feeder.hasWork { try step() }
-            if isPlanRead, !feeder.hasWork {
+            if isPlanRead, embeddings.isEmpty, !feeder.hasWork {
                 try commit()
                 return true
             }
@@ -82,7 +87,6 @@ final class JobRunner {
     private func readOn() throws {
         let entries = try store.unfinished(after: position, limit: 64)
         isPlanRead = entries.isEmpty
-        var embeddings: [EmbeddingWork] = []
         for entry in entries {
             position = entry.position
             let line = try read(entry)
@@ -94,7 +98,6 @@ final class JobRunner {
                 feeder.add(LineWork(line: entry.line, customID: line.customID, task: task, model: model.served))
             }
         }
-        try embed(embeddings)
     }
 
     private func read(_ entry: JobStore.Entry) throws -> BatchLine {
@@ -114,6 +117,17 @@ final class JobRunner {
         var line: Int
         var customID: String
         var task: EmbeddingTask
+    }
+
+    /// The lines that fill a pass or two.
+    private func embedSome() throws {
+        var (count, tokens) = (0, 0)
+        while count < embeddings.count, tokens < 2 * job.engine.tokenBudget {
+            tokens += embeddings[count].task.inputs.reduce(0) { $0 + $1.count }
+            count += 1
+        }
+        try embed(Array(embeddings.prefix(count)))
+        embeddings.removeFirst(count)
     }
 
     /// The texts of several lines together; where one has no vector, each line by itself.
@@ -164,8 +178,8 @@ final class JobRunner {
         figures.steps += 1
         engine.step()
         for line in feeder.collect(engine) { finish(line) }
-        progress.rows = engine.totals.rows
-        (progress.pages, progress.freePages) = (engine.cacheUse.pages, engine.cacheUse.freePages)
+        progress.rows = engine.statistics.rows
+        (progress.pages, progress.freePages) = (engine.statistics.pages, engine.statistics.freePages)
         progress.running = feeder.activeCount
     }
 

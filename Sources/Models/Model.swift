@@ -36,7 +36,7 @@ extension Model {
 
     /// Final hidden states of the rows in `batch.outputs`, [outputs, width], valid until the next pass: ``forward(_:_:_:)``
     /// without the projection to scores.
-    public func states(_ batch: Batch, _ cache: CacheStorage, _ scratch: Scratch) -> Rows {
+    public func states(_ batch: Batch, _ cache: any PagedCache, _ scratch: Scratch) -> Rows {
         embed(batch, scratch)
         for index in 0..<shape.layers { block(index, batch, cache, scratch) }
         return finalStates(batch, scratch)

@@ -28,6 +28,7 @@ final class TimedModel: Model {
         model.block(index, batch, cache, scratch)
     }
 
+    func finalStates(_ batch: Batch, _ scratch: Scratch) -> Rows { model.finalStates(batch, scratch) }
     func head(_ batch: Batch, _ scratch: Scratch) { model.head(batch, scratch) }
     func rotationVariant(length: Int) -> Int { model.rotationVariant(length: length) }
 }

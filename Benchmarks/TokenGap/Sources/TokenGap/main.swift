@@ -28,14 +28,15 @@ for target in arguments.dropFirst(4).compactMap({ Int($0) }) {
     let model = try LanguageModel.load(arguments[1], configuration: configuration)
     var sampling = SamplingParameters()
     sampling.ignoresEndOfGeneration = true
-    let vocabulary = Int32(model.shape.vocabulary)
+    let vocabulary = model.shape.vocabulary
     let clock = ContinuousClock()
 
-    let running = try (0..<answers).map { index in
-        try model.engine.start(
-            GenerationRequest(
-                prompt: (0..<16).map { Int32($0 * 37 + index * 101 + 1) % vocabulary }, sampling: sampling,
-                maximumTokens: 12_000, seed: UInt64(index)))
+    var running: [RunningRequest] = []
+    for index in 0..<answers {
+        let beginning = (0..<16).map { (place: Int) -> Int32 in Int32((place * 37 + index * 101 + 1) % vocabulary) }
+        running.append(
+            try model.engine.start(
+                GenerationRequest(prompt: beginning, sampling: sampling, maximumTokens: 12_000, seed: UInt64(index))))
     }
     let readers = running.map { request in
         Task {
@@ -48,10 +49,10 @@ for target in arguments.dropFirst(4).compactMap({ Int($0) }) {
     }
     try await Task.sleep(for: .seconds(2))
     let begin = clock.now
-    let prompt = try model.engine.start(
-        GenerationRequest(
-            prompt: (0..<length).map { Int32(($0 * $0 * 3 + $0 * 7 + 11) % Int(vocabulary)) }, sampling: sampling,
-            maximumTokens: 1))
+    let tokens = (0..<length).map { (place: Int) -> Int32 in
+        Int32((place * place * 3 + place * 7 + 11) % vocabulary)
+    }
+    let prompt = try model.engine.start(GenerationRequest(prompt: tokens, sampling: sampling, maximumTokens: 1))
     var end = begin
     for try await event in prompt.events {
         if case .token = event { end = clock.now }
