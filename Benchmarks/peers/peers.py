@@ -169,7 +169,7 @@ def options():
     parser.add_argument("--peers", default="llama,openvino", help="some of llama, openvino, llama-avx2")
     parser.add_argument("--table", default=None, help="kernel table of Apus, for example avx2")
     parser.add_argument("--python", default=None, help="take this Python, which has the packages, for all peers")
-    parser.add_argument("--results", default=None, help="a file to add the rounds to; the table is over all rounds in it")
+    parser.add_argument("--results", default=None, help="a file to add every figure to; the table is over all in it")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -184,19 +184,21 @@ def measure(o, engines, title):
     engines["apus"].bench("--prompt", "0", "--generate", "0")  # the limits to begin with
     rounds = []
     for number in range(o.rounds):
-        result = {}
         # Every other round backwards, so that no engine always follows the same one.
         order = list(engines) if number % 2 == 0 else list(reversed(engines))
         for name, method, arguments in tasks:
             for _ in range(3):
                 answers = {engine: getattr(engines[engine], method)(**arguments) for engine in order}
-                result[name] = {engine: answers[engine] for engine in engines}
-                result[name]["limits"] = engines["apus"].limits[-1]
-                if not disturbed(result[name]["limits"], engines["apus"].limits):
+                limits = engines["apus"].limits[-1]
+                if not disturbed(limits, engines["apus"].limits):
                     break
+            one = {engine: answers[engine] for engine in engines} | {"limits": limits}
+            rounds.append({"title": title, "figures": {name: one}})
+            if o.results:
+                with open(o.results, "a") as file:
+                    file.write(json.dumps(rounds[-1]) + "\n")
             figures = ", ".join(f"{engine} {figure(value):.4g}" for engine, value in answers.items())
             note(f"round {number + 1}: {name}: {figures}")
-        rounds.append({"title": title, "figures": result})
     return rounds
 
 
@@ -279,9 +281,6 @@ def main():
     for engine in engines.values():
         engine.close()
     if o.results:
-        with open(o.results, "a") as file:
-            for one in rounds:
-                file.write(json.dumps(one) + "\n")
         with open(o.results) as file:
             rounds = [one for one in map(json.loads, file) if one["title"] == title]
     rows = table(rounds)
