@@ -24,7 +24,7 @@ let package = Package(
         .target(name: "Models", dependencies: ["Tensors", "Checkpoints"], swiftSettings: strict),
         .target(name: "Inference", dependencies: ["Models", "Tensors"], swiftSettings: strict),
         .target(
-            name: "Apus", dependencies: ["Inference", "Models", "Checkpoints", "Text"],
+            name: "Apus", dependencies: ["Inference", "Models", "Checkpoints", "Tensors", "Text"],
             resources: [.copy("Resources")], swiftSettings: strict),
         // The system's SQLite, by the name of its runtime library: Swift on Linux depends on it already.
         .target(name: "CSQLite", linkerSettings: [.linkedLibrary(":libsqlite3.so.0")]),
@@ -34,12 +34,16 @@ let package = Package(
             name: "BatchJobs", dependencies: ["OpenAI", "Storage", "Apus", "Inference", "Models", "Text"],
             swiftSettings: strict),
         .target(name: "Conversation", dependencies: ["Apus", "Inference", "Text"], swiftSettings: strict),
-        .target(name: "Evaluation", dependencies: ["Apus", "Inference", "Models"], swiftSettings: strict),
+        .target(
+            name: "Evaluation", dependencies: ["Apus", "Inference", "Models", "Checkpoints"], swiftSettings: strict),
+        .target(
+            name: "Benchmarking", dependencies: ["Inference", "Models", "Checkpoints", "Tensors", "CKernels"],
+            swiftSettings: strict),
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "Apus", "BatchJobs", "Conversation", "Evaluation", "Inference", "Models", "OpenAI", "Checkpoints",
-                "Tensors", "Text",
+                "Apus", "BatchJobs", "Benchmarking", "Conversation", "Evaluation", "Inference", "Models", "OpenAI",
+                "Checkpoints", "Tensors", "Text",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -69,6 +73,9 @@ let package = Package(
             name: "EvaluationTests",
             dependencies: ["Evaluation", "TestKit", "Apus", "Inference", "Models", "Checkpoints"],
             resources: [.copy("Goldens")], swiftSettings: strict),
+        .testTarget(
+            name: "BenchmarkingTests", dependencies: ["Benchmarking", "Inference", "Models", "Checkpoints", "Tensors"],
+            swiftSettings: strict),
         .testTarget(
             name: "BatchTests",
             dependencies: [

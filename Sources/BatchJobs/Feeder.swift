@@ -78,11 +78,11 @@ struct Feeder {
                 waiting.remove(at: place)
                 continue
             }
-            guard judge(candidate, engine.cacheUse.pages) else {
+            guard judge(candidate, engine.statistics.pages) else {
                 place += 1
                 continue
             }
-            guard active.isEmpty || pagesInUse + candidate.pages <= engine.cacheUse.pages else { break }
+            guard active.isEmpty || pagesInUse + candidate.pages <= engine.statistics.pages else { break }
             waiting.remove(at: place)
             enter(candidate, engine, end)
         }

@@ -178,8 +178,8 @@ final class JobRunner {
         figures.steps += 1
         engine.step()
         for line in feeder.collect(engine) { finish(line) }
-        progress.rows = engine.totals.rows
-        (progress.pages, progress.freePages) = (engine.cacheUse.pages, engine.cacheUse.freePages)
+        progress.rows = engine.statistics.rows
+        (progress.pages, progress.freePages) = (engine.statistics.pages, engine.statistics.freePages)
         progress.running = feeder.activeCount
     }
 

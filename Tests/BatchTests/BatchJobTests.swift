@@ -109,8 +109,8 @@ import Testing
             job.isOrdered = true
             var stops = 0
             loop: while true {
-                // Enough for some answers, or none.
-                var left = random.below(80)
+                // Short turns first, then such as the longest answer, of 20 steps, fits in.
+                var left = random.below(stops < 6 ? 12 : 40)
                 let outcome = try job.run(
                     stops: {
                         left -= 1

@@ -25,7 +25,7 @@ import Testing
         var passage: Passage
     }
 
-    static let names = ["stories", "stories-draft"]
+    static let names = ["stories", "stories-draft", "sums", "chat"]
 
     static func folder(_ name: String) -> URL {
         Goldens.folder.deletingLastPathComponent().appendingPathComponent("Models").appendingPathComponent(name)

@@ -1,7 +1,7 @@
 """Compares an exported model's files in independent implementations: token ids of the GGUF's tokenizer in llama.cpp
 against tokenizer.json in `tokenizers`, and greedy tokens of the Q8_0 weights against golden.json.
 
-  python check_gguf.py ../../Models/stories-draft
+  python check_gguf.py ../../Models/stories ../../Sources/Apus/Resources/stories.gguf
 """
 import json
 import os
@@ -14,8 +14,7 @@ TEXTS = ["Once upon a time, there was 1 girl and 23 boys.", "It's 3.14159 + 2,00
          "\u201cNa\u00efve caf\u00e9\u201d \u2014 \u65e5\u672c\u8a9e \U0001f600 \u0660\u0661 \u00bd x\u00b2", " lead and trail \n", "don't WE'LL they're\n\n\nend"]
 
 folder = sys.argv[1]
-name = os.path.basename(os.path.normpath(folder))
-theirs = Llama(os.path.join(folder, f"{name}-q8_0.gguf"), n_ctx=1024, n_threads=1, verbose=False, logits_all=False)
+theirs = Llama(sys.argv[2], n_ctx=1024, n_threads=1, verbose=False, logits_all=False)
 ours = Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
 wrong = 0
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "goldens", "passage.txt"), encoding="utf-8") as file:

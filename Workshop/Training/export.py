@@ -1,6 +1,6 @@
-"""Writes a trained model: BF16 safetensors as Hugging Face lays them out, and Q8_0 as GGUF.
+"""Writes a trained model: BF16 safetensors as Hugging Face lays them out, and if wanted Q8_0 as GGUF.
 
-  python export.py stories-draft --checkpoint <work>/last.pt --out ../../Models/stories-draft
+  python export.py stories --checkpoint <work>/last.pt --out ../../Models/stories --gguf ../../Sources/Apus/Resources/stories.gguf
 """
 import argparse
 import json
@@ -13,10 +13,11 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 import make_tokenizer
+import steps
 from model import FAMILY
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CHAT = {"sums", "chat"}
+CHAT = {"sums", "sums-prm", "chat"}
 
 
 def write_safetensors(name, checkpoint, out):
@@ -24,7 +25,7 @@ def write_safetensors(name, checkpoint, out):
     state = torch.load(checkpoint, weights_only=False, map_location="cpu")["network"]
     save_file({key: value.to(torch.bfloat16).contiguous() for key, value in state.items()},
               os.path.join(out, "model.safetensors"), metadata={"format": "pt"})
-    config = FAMILY[name]
+    config = FAMILY[name] | ({"apus_step_reward": steps.CONVENTION} if name == "sums-prm" else {})
     generation = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2, "do_sample": True, "temperature": 0.8,
                   "top_p": 0.95, "max_length": config["max_position_embeddings"]}
     for file, value in (("config.json", config), ("generation_config.json", generation)):
@@ -110,9 +111,11 @@ if __name__ == "__main__":
     parser.add_argument("name", choices=sorted(FAMILY))
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--out", required=True)
+    parser.add_argument("--gguf", help="where to write Q8_0")
     o = parser.parse_args()
     write_safetensors(o.name, o.checkpoint, o.out)
-    path = os.path.join(o.out, f"{o.name}-q8_0.gguf")
-    write_gguf(o.name, o.out, path)
+    if o.gguf:
+        write_gguf(o.name, o.out, o.gguf)
+        print(o.gguf, os.path.getsize(o.gguf))
     for file in sorted(os.listdir(o.out)):
         print(file, os.path.getsize(os.path.join(o.out, file)))

@@ -9,7 +9,6 @@ import os
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
-import sums
 import texts
 
 SIZE = 4096
@@ -38,6 +37,13 @@ def train(documents):
     return tokenizer
 
 
+def arithmetic(path):
+    """Problems with their solutions, as the models meet them."""
+    with open(path, encoding="utf-8") as file:
+        problems = [json.loads(line) for line in file]
+    return ["\n".join([p["question"], *p["steps"], f"answer: {p['answer']}"]) for p in problems]
+
+
 def save(tokenizer, folder, context, chat=False):
     """tokenizer.json and tokenizer_config.json as Hugging Face lays them out."""
     os.makedirs(folder, exist_ok=True)
@@ -56,11 +62,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--books", required=True)
     parser.add_argument("--stories", required=True)
+    parser.add_argument("--sums", required=True, help="lines of `apus eval problems -n 4000 --split train`")
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
     learn, measure = texts.corpus(options.books, options.stories)
     # Stories twice: they are what the models mostly tell; books once; arithmetic so that its few words are whole.
-    mix = learn["stories"] * 2 + learn["children"] + learn["plain"] + list(sums.documents(4000, seed=0))
+    mix = learn["stories"] * 2 + learn["children"] + learn["plain"] + arithmetic(options.sums)
     tokenizer = train(mix)
     save(tokenizer, options.out, context=1024)
     assert tokenizer.get_vocab_size() == SIZE

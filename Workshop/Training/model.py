@@ -93,17 +93,29 @@ class Llama(nn.Module):
                 closing = "o_proj" in name or "down_proj" in name  # a block starts as the identity
                 nn.init.zeros_(weight) if closing else nn.init.normal_(weight, std=weight.shape[1] ** -0.5)
 
-    def forward(self, tokens, targets=None):
-        """Mean cross-entropy of `targets` [batch, length], or the logits [batch, length, vocabulary] without them."""
+    def features(self, tokens):
+        """What the output projection reads: [batch, length, width]."""
         length = tokens.shape[1]
         cos, sin = self.cos[:length], self.sin[:length]
         x = self.model.embed_tokens(tokens)
         for layer in self.model.layers:
             x = layer(x, cos, sin)
-        logits = F.linear(self.model.norm(x), self.model.embed_tokens.weight)
+        return self.model.norm(x)
+
+    def forward(self, tokens, targets=None):
+        """Mean cross-entropy of `targets` [batch, length], or the logits [batch, length, vocabulary] without them."""
+        logits = F.linear(self.features(tokens), self.model.embed_tokens.weight)
         if targets is None:
             return logits
         return F.cross_entropy(logits.view(-1, logits.shape[-1]), targets.reshape(-1))
+
+    def summed(self, features, targets, choices=None):
+        """Sum of the cross-entropies where `targets` is not negative, among all tokens or only among `choices` (sorted)."""
+        learnt = targets >= 0
+        x, wanted, weight = features[learnt], targets[learnt], self.model.embed_tokens.weight
+        if choices is not None:
+            wanted, weight = torch.searchsorted(choices, wanted), weight[choices]
+        return F.cross_entropy(F.linear(x, weight), wanted, reduction="sum")
 
 
 def config(hidden, feed_forward, layers, heads, kv, context=1024, vocabulary=4096):
@@ -120,5 +132,8 @@ def config(hidden, feed_forward, layers, heads, kv, context=1024, vocabulary=409
 FAMILY = {
     "stories-draft": config(hidden=128, feed_forward=384, layers=4, heads=4, kv=2),
     "stories": config(hidden=256, feed_forward=768, layers=4, heads=8, kv=4),
-    "sums": config(hidden=256, feed_forward=768, layers=3, heads=8, kv=4, context=512),
+    "sums-narrow": config(hidden=128, feed_forward=384, layers=4, heads=4, kv=2),  # what `sums` is grown from
+    "sums": config(hidden=256, feed_forward=768, layers=4, heads=8, kv=4),
+    "sums-prm": config(hidden=256, feed_forward=768, layers=6, heads=8, kv=4),  # `sums` and two blocks upon it
+    "chat": config(hidden=256, feed_forward=768, layers=4, heads=8, kv=4),
 }

@@ -4,7 +4,12 @@ Matrices of the blocks learn by Muon (momentum, orthogonalised by Newton and Sch
 by Adam. The rate rises, stays, and falls linearly to zero; the schedule runs on the clock (`--minutes`), so that a
 finished model exists at a given time however busy the machine is; the log says what was done at each step.
 Run again with the same --work folder, it continues from the last checkpoint; SIGTERM to the process makes it write one and
-end. `--from` starts a fresh model from the weights of another that is half as wide (`grow.py`).
+end. `--from` starts a fresh model from the weights of another (a checkpoint, or what `grow.py` writes).
+
+It learns either windows of running text (`--books`, `--stories`) or whole conversations (`--pairs`, made by `exchange.py`),
+of which only the assistant's words count. There `--choices-until` lets only the tokens that are ever a target compete in
+the softmax for the first part of the schedule: the output projection is a fifth of the arithmetic, and nearly all of it is
+for words that sums do not have. The last part sets all 4,096 right.
 
 With `--workers 2`, two processes of one thread each share a step's rows and add their gradients. On a busy machine that
 is faster than one process of two threads, whose threads wait for each other at every operation.
@@ -19,9 +24,9 @@ import time
 import numpy as np
 import torch
 import torch.distributed as dist
-from tokenizers import Tokenizer
 
 import data
+import exchange
 import texts
 from model import FAMILY, Llama
 
@@ -68,12 +73,96 @@ class Muon:
             p.mul_(1 - rate * self.decay).add_(piece.view_as(p), alpha=-rate)
 
 
+class Windows:
+    """Windows of running text, every token learnt. `step` gives all workers' parts, the tokens in them, the length shown."""
+
+    def __init__(self, o, say):
+        tokenizer = exchange.tokenizer()
+        learn, measure = texts.corpus(o.books, o.stories, o.lower)
+        weights = {part.split(":")[0]: float(part.split(":")[1]) for part in o.mix.split(",")}
+        groups = {name: data.encode(tokenizer, learn[name]) for name in weights}
+        for name in weights:
+            say(f"{name}: {len(groups[name][0])} tokens, {len(groups[name][1]) - 1} documents")
+        self.mixture, self.o, self.held = data.Mixture(groups, weights, o.seed), o, {}
+        self.lengths = [(float(a), int(b)) for a, b in (part.split(":") for part in o.lengths.split(","))]
+        for short, name in (("stories", "TinyStories, last 116 stories"), ("oz", "The Marvelous Land of Oz")):
+            stream = data.Stream(*data.encode(tokenizer, measure[name]), seed=0)
+            self.held[short] = torch.from_numpy(np.stack([stream.window(256) for _ in range(32)]).astype(np.int64))
+
+    def prepare(self, network):
+        self.network, self.compiled = network, torch.compile(network) if self.o.compile else network
+
+    def step(self, number, share):
+        length = [b for a, b in self.lengths if share >= a][-1]
+        self.rows = self.o.tokens // length
+        batch = torch.from_numpy(self.mixture.batch(number, self.rows, length))
+        return batch.split(max(1, self.o.micro // length)), self.rows * length, length
+
+    def loss(self, part, share):
+        # a new shape would be compiled anew: minutes
+        forward = self.compiled if part.shape[1] == self.lengths[0][1] + 1 else self.network
+        return forward(part[:, :-1], part[:, 1:]) * (len(part) / self.rows)
+
+    def measure(self, share):
+        return [sum(self.network(p[:, :-1], p[:, 1:]).item() * len(p) for p in h.split(8)) / len(h)
+                for h in self.held.values()]
+
+    def state(self):
+        return {name: stream.state() for name, stream in self.mixture.streams.items()}
+
+    def restore(self, saved):
+        for name, state in saved.items():
+            self.mixture.streams[name].restore(state)
+
+
+class Conversations:
+    """Whole conversations; only the assistant's words are learnt."""
+
+    def __init__(self, o):
+        self.o, self.source, self.held = o, exchange.Exchanges(o.pairs, o.seed), {}
+        if o.held:
+            apart = exchange.Exchanges(o.held, seed=0)
+            self.held["conversations"] = [tuple(map(torch.from_numpy, part)) for part in apart.take(16, o.micro)]
+        self.choices = torch.from_numpy(self.source.used())
+
+    def prepare(self, network):
+        self.network = network
+        self.features = torch.compile(network.features, dynamic=True) if self.o.compile else network.features
+
+    def step(self, number, share):
+        taken = self.source.take(self.o.tokens // self.o.micro, self.o.micro)
+        parts = [tuple(map(torch.from_numpy, part)) for part in taken]
+        self.learnt = sum((targets >= 0).sum().item() for _, targets in parts)
+        return parts, sum(tokens.numel() for tokens, _ in parts), parts[0][0].shape[1]
+
+    def competing(self, share):
+        return self.choices if share < self.o.choices_until else None
+
+    def loss(self, part, share):
+        tokens, targets = part
+        return self.network.summed(self.features(tokens), targets, self.competing(share)) / self.learnt
+
+    def measure(self, share):
+        parts = self.held.get("conversations", [])
+        total = sum(self.network.summed(self.network.features(a), b, self.competing(share)).item() for a, b in parts)
+        return [total / sum((b >= 0).sum().item() for _, b in parts)] if parts else []
+
+    def state(self):
+        return self.source.state()
+
+    def restore(self, saved):
+        self.source.restore(saved)
+
+
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=sorted(FAMILY))
-    parser.add_argument("--books", required=True)
-    parser.add_argument("--stories", required=True)
+    parser.add_argument("--books")
+    parser.add_argument("--stories")
     parser.add_argument("--lower")
+    parser.add_argument("--pairs", help="conversations to learn from, a file of exchange.py")
+    parser.add_argument("--held", help="conversations kept apart, a file of exchange.py")
+    parser.add_argument("--choices-until", type=float, default=0.0, help="share of the schedule; 1: always")
     parser.add_argument("--work", required=True, help="folder for checkpoints; a run continues what it finds there")
     parser.add_argument("--log", required=True, help="CSV, one line a report")
     parser.add_argument("--minutes", type=float, required=True, help="length of the whole schedule")
@@ -85,7 +174,7 @@ def options():
     parser.add_argument("--embedding-rate", type=float, default=0.004)
     parser.add_argument("--decay-share", type=float, default=0.45)
     parser.add_argument("--warmup", type=int, default=60, help="steps")
-    parser.add_argument("--from", dest="source", help="weights to start from, written by grow.py")
+    parser.add_argument("--from", dest="source", help="weights to start from")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1, help="threads a worker")
     parser.add_argument("--workers", type=int, default=1)
@@ -106,18 +195,7 @@ def run(rank, o):
         if chief:
             print(text, flush=True)
 
-    tokenizer = Tokenizer.from_file(os.path.join(HERE, "tokenizer", "tokenizer.json"))
-    learn, measure = texts.corpus(o.books, o.stories, o.lower)
-    weights = {part.split(":")[0]: float(part.split(":")[1]) for part in o.mix.split(",")}
-    groups = {name: data.encode(tokenizer, learn[name]) for name in weights}
-    for name in weights:
-        say(f"{name}: {len(groups[name][0])} tokens, {len(groups[name][1]) - 1} documents")
-    mixture = data.Mixture(groups, weights, o.seed)
-    held = {}
-    for short, name in (("stories", "TinyStories, last 116 stories"), ("oz", "The Marvelous Land of Oz")):
-        stream = data.Stream(*data.encode(tokenizer, measure[name]), seed=0)
-        held[short] = torch.from_numpy(np.stack([stream.window(256) for _ in range(32)]).astype(np.int64))
-
+    source = Conversations(o) if o.pairs else Windows(o, say)
     network = Llama(FAMILY[o.name])
     parameters = list(network.parameters())
     say(f"{sum(p.numel() for p in parameters)} parameters")
@@ -133,27 +211,27 @@ def run(rank, o):
         adam.load_state_dict(saved["adam"])
         muon.buffers = saved["muon"]
         step, tokens, spent = saved["step"], saved["tokens"], saved["spent"]
-        for name, state in saved["streams"].items():
-            mixture.streams[name].restore(state)
+        source.restore(saved["streams"])
         say(f"continuing at step {step}")
     elif o.source:
-        network.load_state_dict(torch.load(o.source, weights_only=True))
+        saved = torch.load(o.source, weights_only=False)
+        # Blocks that the source lacks stay as they are made: the identity.
+        missing, unknown = network.load_state_dict(saved.get("network", saved), strict=False)
+        assert not unknown and all(key.startswith("model.layers.") for key in missing)
         say(f"starting from {os.path.basename(o.source)}")
-    compiled = torch.compile(network) if o.compile else network
+    source.prepare(network)
 
     def checkpoint(file):
-        streams = {name: stream.state() for name, stream in mixture.streams.items()}
         torch.save({"network": network.state_dict(), "adam": adam.state_dict(), "muon": muon.buffers, "step": step,
-                    "tokens": tokens, "spent": spent, "streams": streams, "options": vars(o)}, file + ".part")
+                    "tokens": tokens, "spent": spent, "streams": source.state(), "options": vars(o)}, file + ".part")
         os.replace(file + ".part", file)
 
-    lengths = [(float(a), int(b)) for a, b in (part.split(":") for part in o.lengths.split(","))]
     if chief:
         fresh = not os.path.exists(o.log)
         log = open(o.log, "a", newline="")
         writer = csv.writer(log)
         if fresh:
-            writer.writerow(["step", "tokens", "minutes", "window", "rate", "loss", "held_out_stories", "held_out_oz"])
+            writer.writerow(["step", "tokens", "minutes", "window", "rate", "loss"] + [f"held_out_{h}" for h in source.held])
         with open(os.path.join(o.work, "options.json"), "w") as file:
             json.dump(vars(o), file, indent=2)
     limit, before, losses, saved_at, stable = o.minutes * 60, time.monotonic(), [], spent, False
@@ -165,17 +243,14 @@ def run(rank, o):
     signal.signal(signal.SIGTERM, on_stop)
     while spent < limit and not stopping:
         share = spent / limit
-        length = [b for a, b in lengths if share >= a][-1]
         factor = min(1.0, (step + 1) / o.warmup, (1 - share) / o.decay_share)
         if chief and share >= 1 - o.decay_share and not stable and step > 60:
             checkpoint(os.path.join(o.work, "stable.pt"))  # where a longer run would go on from
             stable = True
-        rows = o.tokens // length
-        batch = torch.from_numpy(mixture.batch(step, rows, length))[rank::o.workers]
-        forward = compiled if length == lengths[0][1] else network  # a new shape would be compiled anew: minutes
+        parts, seen, length = source.step(step, share)
         total = 0.0
-        for part in batch.split(max(1, o.micro // length)):
-            loss = forward(part[:, :-1], part[:, 1:]) * (len(part) / rows)
+        for part in parts[rank::o.workers]:
+            loss = source.loss(part, share)
             loss.backward()
             total += loss.item()
         now = time.monotonic()
@@ -196,13 +271,12 @@ def run(rank, o):
         for p in parameters:
             p.grad = None
         losses.append(total)
-        step, tokens = step + 1, tokens + rows * length
+        step, tokens = step + 1, tokens + seen
         if chief and (step % o.report == 0 or spent >= limit):
-            scores = ["", ""]
+            scores = [""] * len(source.held)
             if step % (o.report * 4) == 0 or spent >= limit:
                 with torch.no_grad():
-                    scores = [sum(network(p[:, :-1], p[:, 1:]).item() * len(p) for p in h.split(8)) / len(h)
-                              for h in held.values()]
+                    scores = source.measure(share)
             shown = [f"{s:.4f}" if s != "" else "" for s in scores]
             writer.writerow([step, tokens, f"{spent / 60:.2f}", length, f"{factor:.4f}", f"{np.mean(losses):.4f}"] + shown)
             log.flush()

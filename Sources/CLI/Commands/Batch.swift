@@ -84,7 +84,7 @@ struct Batch: ParsableCommand {
         job.defaults.maximumTokens = maxTokens
         job.defaults.temperature = temperature
         job.engine = try engine.configuration(sequences: 64)
-        job.engine.cacheBytes = maxCache?.value
+        job.engine.cacheBytes = maxCache?.bytes
         // Prompts share whole pages: the smallest ones lose the fewest tokens where a prefix ends.
         job.engine.pageSize = 16
         // The convention of reproducible builds: the same time in each run.
@@ -158,21 +158,5 @@ struct ShardArgument: ExpressibleByArgument {
             (1...count).contains(index)
         else { return nil }
         shard = BatchJob.Shard(index: index, count: count)
-    }
-}
-
-/// A number of bytes: `500000000`, `500M`, `2Gi`.
-struct ByteCount: ExpressibleByArgument {
-    let value: Int
-
-    init?(argument: String) {
-        let digits = argument.prefix { $0.isNumber || $0 == "." }
-        var unit = argument.dropFirst(digits.count).lowercased()
-        if unit.hasSuffix("b") { unit.removeLast() }
-        let factors = ["": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 1024, "mi": 1_048_576, "gi": 1_073_741_824]
-        guard let number = Double(digits), let factor = factors[unit], number * factor >= 1, number * factor < 1e18 else {
-            return nil
-        }
-        value = Int(number * factor)
     }
 }

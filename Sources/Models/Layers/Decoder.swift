@@ -75,7 +75,7 @@ final class Decoder: Model {
         }
     }
 
-    func block(_ index: Int, _ batch: Batch, _ cache: CacheStorage, _ scratch: Scratch) {
+    func block(_ index: Int, _ batch: Batch, _ cache: any PagedCache, _ scratch: Scratch) {
         let ops = scratch.ops
         let block = parts.blocks[index]
         let count = batch.rows.count
