@@ -32,7 +32,7 @@ PROMPTS = {
     "sums": ["<|user|>What is 27 + 48?<|end|><|assistant|>", "<|user|>Compute 12 * 6 - (15 + 148 / 4).<|end|><|assistant|>",
              "<|user|>Mia has 4 boxes with 13 pencils in each. Mia buys 28 more. Mia shares them equally among 5 friends. "
              "How many pencils does each friend get?<|end|><|assistant|>"],
-    "chat": ["<|user|>Tell me a story about a frog.<|end|><|assistant|>",
+    "chat": ["<|user|>Tell me a story about a bear.<|end|><|assistant|>",
              "<|system|>Your name is Tom.<|end|><|user|>My name is Ella.<|end|><|assistant|>Nice to meet you, Ella!<|end|>"
              "<|user|>What is my name?<|end|><|assistant|>",
              "<|system|>Answer in one word.<|end|><|user|>Anna has a red ball. Ben has a blue kite. What color is the kite?<|end|>"
