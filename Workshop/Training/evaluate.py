@@ -193,11 +193,11 @@ def main():
         records = [json.loads(line) for line in open(o.labelled)]
         golden = {"about": "float32 arithmetic on the BF16 weights; `scores` are the probabilities of "
                            "`apus_step_reward.good` against `.bad` after the tokens at the places `at`",
-                  "solutions": step_scores(network, records[:8])}
+                  "solutions": step_scores(network, records[::4][:8])}
         figures["steps"] = steps.measured(solve.load(o.model, name), records)
         figures["examples"] = [{"text": tokenizer.decode(x["ids"], skip_special_tokens=False),
                                 "right": [mark == steps.GOOD for mark in x["good"]], "scores": y["scores"]}
-                               for x, y in zip(records[:8], golden["solutions"])]
+                               for x, y in zip(records[::4][:8], golden["solutions"])]
         return write(o.model, golden, figures)
 
     kind = name if name in PROMPTS else "stories"
