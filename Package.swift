@@ -24,14 +24,26 @@ let package = Package(
         .target(name: "Models", dependencies: ["Tensors", "Checkpoints"], swiftSettings: strict),
         .target(name: "Inference", dependencies: ["Models", "Tensors"], swiftSettings: strict),
         .target(
-            name: "Apus", dependencies: ["Inference", "Models", "Checkpoints", "Text"],
+            name: "Apus", dependencies: ["Inference", "Models", "Checkpoints", "Tensors", "Text"],
             resources: [.copy("Resources")], swiftSettings: strict),
+        // The system's SQLite, by the name of its runtime library: Swift on Linux depends on it already.
+        .target(name: "CSQLite", linkerSettings: [.linkedLibrary(":libsqlite3.so.0")]),
+        .target(name: "Storage", dependencies: ["CSQLite"], swiftSettings: strict),
+        .target(name: "OpenAI", dependencies: ["Apus", "Inference", "Models", "Text"], swiftSettings: strict),
+        .target(
+            name: "BatchJobs", dependencies: ["OpenAI", "Storage", "Apus", "Inference", "Models", "Text"],
+            swiftSettings: strict),
         .target(name: "Conversation", dependencies: ["Apus", "Inference", "Text"], swiftSettings: strict),
-        .target(name: "Evaluation", dependencies: ["Apus", "Inference", "Models"], swiftSettings: strict),
+        .target(
+            name: "Evaluation", dependencies: ["Apus", "Inference", "Models", "Checkpoints"], swiftSettings: strict),
+        .target(
+            name: "Benchmarking", dependencies: ["Inference", "Models", "Checkpoints", "Tensors", "CKernels"],
+            swiftSettings: strict),
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "Apus", "Conversation", "Evaluation", "Inference", "Models", "Checkpoints", "Tensors", "Text",
+                "Apus", "BatchJobs", "Benchmarking", "Conversation", "Evaluation", "Inference", "Models", "OpenAI",
+                "Checkpoints", "Tensors", "Text",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -60,6 +72,15 @@ let package = Package(
         .testTarget(
             name: "EvaluationTests",
             dependencies: ["Evaluation", "TestKit", "Apus", "Inference", "Models", "Checkpoints"],
+            resources: [.copy("Goldens")], swiftSettings: strict),
+        .testTarget(
+            name: "BenchmarkingTests", dependencies: ["Benchmarking", "Inference", "Models", "Checkpoints", "Tensors"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "BatchTests",
+            dependencies: [
+                "BatchJobs", "OpenAI", "Storage", "TestKit", "Apus", "Inference", "Models", "Checkpoints", "Text", "CLI",
+            ],
             resources: [.copy("Goldens")], swiftSettings: strict),
         // The tests run the command as a process; the dependency makes sure that it is built.
         .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: strict),

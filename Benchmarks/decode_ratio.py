@@ -15,6 +15,7 @@ from gguf.constants import GGMLQuantizationType
 from gguf import quants
 
 WIDTH, INNER, LAYERS, HEADS, CACHE_HEADS, VOCABULARY = 576, 1536, 30, 9, 3, 49152
+CONTEXT = 8192
 
 
 def byte_alphabet():
@@ -32,7 +33,7 @@ def write_model(path, kind):
     rng = np.random.default_rng(1)
     writer = GGUFWriter(path, "llama")
     writer.add_block_count(LAYERS)
-    writer.add_context_length(8192)
+    writer.add_context_length(CONTEXT)
     writer.add_embedding_length(WIDTH)
     writer.add_feed_forward_length(INNER)
     writer.add_head_count(HEADS)

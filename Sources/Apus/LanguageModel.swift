@@ -32,14 +32,22 @@ public final class LanguageModel: Sendable {
     ///
     /// - Parameters:
     ///   - name: a GGUF file, a Hugging Face folder, or a built-in model such as `builtin:stories`.
-    ///   - configuration: how the engine uses the machine.
+    ///   - configuration: how the engine uses the machine. A prefix store gets the model's identity here.
+    ///   - announce: is told where memory will go before it is taken.
     /// - Throws: `CheckpointError`, `TemplateError` or `EngineError`, each one sentence long.
-    /// - Complexity: weights are mapped, not read; the tokenizer's vocabulary is read.
+    /// - Complexity: O(bytes of weights), unless their panels are kept and there.
     public static func load(
-        _ name: String, configuration: EngineConfiguration = EngineConfiguration()
+        _ name: String, configuration: EngineConfiguration = EngineConfiguration(),
+        announce: (MemoryPlan) -> Void = { _ in }
     ) throws -> LanguageModel {
         let files = try ModelFiles(name)
-        let network = try files.network()
+        var configuration = configuration
+        let plan = try configuration.memoryPlan(try files.shape())
+        announce(plan)
+        configuration.cacheBytes = plan.cache
+        let network = try files.network(
+            threads: configuration.threads, panelFile: configuration.keepsPanels ? files.panelFile : nil)
+        if configuration.prefixStore?.model == "" { configuration.prefixStore!.model = files.identity }
         return try LanguageModel(
             name: name, files: files, engine: try Engine(model: network, configuration: configuration))
     }

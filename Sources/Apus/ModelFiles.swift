@@ -1,5 +1,6 @@
 public import Checkpoints
 public import Models
+internal import Tensors
 public import Text
 
 /// The files of a model: weights, and beside or inside them tokenizer, template and recommendations.
@@ -11,17 +12,44 @@ public struct ModelFiles: Sendable {
         checkpoint = try Checkpoint.open(try BuiltInModels.path(of: name) ?? name)
     }
 
-    /// The network that the weights make. Weights are mapped, not read.
+    /// The network that the weights make, laid out for products; see `Catalog.load`.
     ///
     /// - Throws: `CheckpointError` where the architecture is unknown or a tensor is missing or has the wrong shape.
-    public func network() throws(CheckpointError) -> any Model {
+    public func network(threads: Int? = nil, panelFile: String? = nil) throws(CheckpointError) -> any Model {
+        try checkWeights()
+        return try Catalog.load(checkpoint, threads: threads, panelFile: panelFile)
+    }
+
+    /// The network's sizes; no weight is read.
+    public func shape() throws(CheckpointError) -> ModelShape {
+        try checkWeights()
+        return try Catalog.shape(of: checkpoint)
+    }
+
+    /// Where laid-out weights of this model are kept between starts: beside it.
+    public var panelFile: String {
+        checkpoint.kind == .gguf ? checkpoint.path + ".panels" : checkpoint.path + "/apus.panels"
+    }
+
+    private func checkWeights() throws(CheckpointError) {
         guard !checkpoint.tensorNames.isEmpty else {
             throw CheckpointError(
                 file: checkpoint.path,
                 reason: "the file has no weights, only \(checkpoint.gguf == nil ? "a header" : "a vocabulary"); "
                     + "it can tokenize, and nothing else: use a whole model")
         }
-        return try Catalog.load(checkpoint)
+    }
+
+    /// What the weights are known by: equal only where names, shapes, types and every byte of them are. Reads them all.
+    public var identity: String {
+        var hash = ContentHash()
+        for name in checkpoint.tensorNames {
+            guard let tensor = checkpoint.rawTensor(named: name) else { continue }
+            hash.add("\(name) \(tensor.dtypeName) \(tensor.shape)")
+            hash.add(tensor.bytes)
+        }
+        let value = hash.value
+        return (0..<4).map { String(value[$0], radix: 16) }.joined(separator: "-")
     }
 
     /// The tokenizer inside or beside the weights.
@@ -65,7 +93,8 @@ public struct ModelFiles: Sendable {
         return ids.sorted()
     }
 
-    func recommendedSampling() throws(CheckpointError) -> RecommendedSampling {
+    /// What the model's files recommend for sampling.
+    public func recommendedSampling() throws(CheckpointError) -> RecommendedSampling {
         var recommended = RecommendedSampling()
         guard let config = checkpoint.generationConfig, try config.bool(ifPresent: "do_sample") ?? false else {
             return recommended

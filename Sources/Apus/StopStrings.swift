@@ -1,6 +1,6 @@
 internal import Inference
 internal import Synchronization
-internal import Text
+package import Text
 
 /// Ends a stream of text where one of several texts is first complete, and holds back what could be the beginning of one.
 /// Of stop texts that are complete with the same byte the longest counts. How the stream is cut plays no part.
@@ -42,12 +42,12 @@ struct StopMatcher {
 }
 
 /// Tokens to text, without what a stop text ends.
-struct TextAssembler {
+package struct TextAssembler: Sendable {
     private var detokenizer: StreamingDetokenizer
     private var matcher: StopMatcher
 
     /// - Parameter known: tokens before the answer whose text the answer continues; stop texts in it do not count.
-    init(_ tokenizer: Tokenizer, stop: [String], after known: [Int32] = []) {
+    package init(_ tokenizer: Tokenizer, stop: [String], after known: [Int32] = []) {
         detokenizer = StreamingDetokenizer(tokenizer)
         detokenizer.skip(known)
         matcher = StopMatcher(stop)
@@ -55,21 +55,21 @@ struct TextAssembler {
 
     var isComplete: Bool { matcher.isComplete }
 
-    mutating func push(_ id: Int32) -> String { matcher.push(detokenizer.push(id)) }
+    package mutating func push(_ id: Int32) -> String { matcher.push(detokenizer.push(id)) }
 
-    mutating func finish() -> String {
+    package mutating func finish() -> String {
         let last = matcher.push(detokenizer.finish())
         return last + matcher.finish()
     }
 }
 
 /// Ends an answer where its text contains one of several texts. Used by the engine's thread alone.
-final class StopStrings: StopCondition, Sendable {
+package final class StopStrings: StopCondition, Sendable {
     private let assembler: Mutex<TextAssembler>
 
-    init(_ assembler: TextAssembler) { self.assembler = Mutex(assembler) }
+    package init(_ assembler: TextAssembler) { self.assembler = Mutex(assembler) }
 
-    func shouldStop(after token: Int32) -> Bool {
+    package func shouldStop(after token: Int32) -> Bool {
         assembler.withLock { assembler in
             _ = assembler.push(token)
             return assembler.isComplete

@@ -16,6 +16,16 @@ const apus_kernels *const *apus_available_kernels(void) {
         && __builtin_cpu_supports("avx512vnni");
     return avx512 ? all : avx2 ? all + 1 : all + 2;
 }
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+
+extern const apus_kernels apus_kernels_neon;
+
+const apus_kernels *const *apus_available_kernels(void) {
+    static const apus_kernels *const all[] = {&apus_kernels_neon, &apus_kernels_portable, 0};
+    const unsigned long byte_dot_product = 1ul << 20;
+    return getauxval(AT_HWCAP) & byte_dot_product ? all : all + 1;
+}
 #else
 const apus_kernels *const *apus_available_kernels(void) {
     static const apus_kernels *const all[] = {&apus_kernels_portable, 0};

@@ -100,6 +100,28 @@ public final class Checkpoint: Sendable {
         parameterCount = entries.values.reduce(0) { $0 + $1.record.count }
     }
 
+    /// What tells this checkpoint from others as far as a glance shows: names, sizes and times of its files, and its tensors.
+    ///
+    /// - Complexity: O(tensors); no weight is read.
+    public func glance() -> SIMD4<UInt64> {
+        var hash = ContentHash()
+        var seen: Set<String> = []
+        for name in tensorNames {
+            guard let (record, file) = entries[name] else { continue }
+            if seen.insert(file.path).inserted {
+                hash.add("\(file.path.split(separator: "/").last ?? "") \(file.bytes.count) \(file.modified)")
+            }
+            hash.add("\(name) \(record.typeName) \(record.shape) \(record.range)")
+        }
+        return hash.value
+    }
+
+    /// Gives back the memory of all pages of the files; touched again, they are read from disk again.
+    public func releasePages() {
+        var seen: Set<String> = []
+        for (_, file) in entries.values where seen.insert(file.path).inserted { file.dontNeed(0..<file.bytes.count) }
+    }
+
     /// The weight of this name, or nil where there is none.
     ///
     /// - Throws: ``CheckpointError`` where there is one whose type is not read as a weight; ``rawTensor(named:)``

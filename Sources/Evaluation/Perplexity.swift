@@ -101,6 +101,11 @@ public enum EvaluationError: Error, Sendable, Equatable, CustomStringConvertible
     case windowTooLong(window: Int, context: Int)
     /// The probability of the token at this position of the text is 0 or not a number.
     case notANumber(position: Int)
+    case nothingToMeasure(questions: Int, samples: Int)
+    /// Several samples at temperature 0.
+    case sameSamples(Int)
+    /// The model's files do not say how it scores steps.
+    case noStepReward(model: String)
 
     public var description: String {
         switch self {
@@ -114,6 +119,12 @@ public enum EvaluationError: Error, Sendable, Equatable, CustomStringConvertible
         case .notANumber(let position):
             "the model gives the token at position \(position) no finite log-probability; check the model file and its "
                 + "number format"
+        case .nothingToMeasure(let questions, let samples):
+            "\(questions) questions with \(samples) samples each are nothing to measure; take at least 1 of both"
+        case .sameSamples(let samples):
+            "\(samples) samples at temperature 0 are all the same; give a temperature above 0, such as 0.8"
+        case .noStepReward(let model):
+            "\(model) is no process reward model: its config.json has no \(StepReward.key); use one such as builtin:sums-prm"
         }
     }
 }

@@ -1,19 +1,18 @@
 public import Models
 internal import Synchronization
-internal import Tensors
-
-#if canImport(Glibc)
-    internal import Glibc
-#endif
 
 /// The engine: one thread that owns a model's cache and runs all requests in shared steps.
 ///
 /// Any thread may submit. A request's answer depends on the model, the request and the cache type alone, never on what
 /// else runs.
 public final class Engine: Sendable {
+    public typealias Events = AsyncThrowingStream<GenerationEvent, any Error>
+
     public let model: any Model
+    /// What it was made with; the cache's bytes are what was planned where none were given.
     public let configuration: EngineConfiguration
     private let mailbox = Mailbox()
+    private let board = StatisticsBoard()
     private let nextID = Atomic<Int>(0)
 
     /// Allocates the engine's memory and starts its thread.
@@ -21,177 +20,116 @@ public final class Engine: Sendable {
     /// - Throws: ``EngineError`` where the cache cannot be had.
     public init(model: any Model, configuration: EngineConfiguration = EngineConfiguration()) throws(EngineError) {
         self.model = model
-        self.configuration = configuration
         let loop = try EngineLoop(model: model, configuration: configuration)
-        EngineThread.start(loop, mailbox)
+        self.configuration = loop.configuration
+        EngineThread.start(loop, mailbox, board)
     }
 
     deinit { mailbox.post(.stop) }
 
+    /// What the engine is doing and has done, as of its last step. Cheap; never makes the engine wait.
+    public var statistics: EngineStatistics { board.statistics }
+
     /// Enters a request. Refusals are thrown here, before anything runs; what happens later ends the stream.
     ///
     /// Letting go of the stream cancels the request.
-    public func submit(
+    public func submit(_ request: GenerationRequest, endOfGeneration: [Int32] = []) throws(EngineError) -> Events {
+        try start(request, endOfGeneration: endOfGeneration).events
+    }
+
+    /// Enters a request, as ``submit(_:endOfGeneration:)`` does, and keeps a hand on it.
+    public func start(
         _ request: GenerationRequest, endOfGeneration: [Int32] = []
-    ) throws(EngineError) -> AsyncThrowingStream<GenerationEvent, any Error> {
-        let id = nextID.wrappingAdd(1, ordering: .relaxed).oldValue
-        let (stream, continuation) = AsyncThrowingStream<GenerationEvent, any Error>.makeStream()
-        let sequence = try model.admit(request, id: id, endOfGeneration, configuration) { outcome in
-            switch outcome {
-            case .success(let event):
-                continuation.yield(event)
-                if case .finished = event { continuation.finish() }
-            case .failure(let error): continuation.finish(throwing: error)
-            }
+    ) throws(EngineError) -> RunningRequest {
+        try start(samples: [request], endOfGeneration: endOfGeneration)[0]
+    }
+
+    /// Enters parallel samples: requests with one prompt, which is computed once. They differ in sample index or in what else
+    /// they like.
+    ///
+    /// - Throws: ``EngineError/samplesDiffer(index:)``, and what a submission throws; then none was entered.
+    public func start(
+        samples requests: [GenerationRequest], endOfGeneration: [Int32] = []
+    ) throws(EngineError) -> [RunningRequest] {
+        let id = nextID.wrappingAdd(requests.count, ordering: .relaxed).oldValue
+        let channels = requests.indices.map { channel(id + $0) }
+        let senders = channels.map(\.sender)
+        let samples = try model.admit(samples: requests, id: id, endOfGeneration, configuration) { index, outcome in
+            senders[index].send(outcome)
         }
+        if !samples.isEmpty { mailbox.post(.submit(samples)) }
+        return channels.enumerated().map { RunningRequest(id: id + $0, events: $1.events, engine: self) }
+    }
+
+    fileprivate func fork(_ original: Int, _ fork: Fork, _ endOfGeneration: [Int32]) -> RunningRequest {
+        let id = nextID.wrappingAdd(1, ordering: .relaxed).oldValue
+        let (events, sender) = channel(id)
+        mailbox.post(
+            .change { loop in
+                do throws(EngineError) {
+                    try loop.fork(original, fork, id: id, endOfGeneration: endOfGeneration, send: sender.send)
+                } catch {
+                    sender.send(.failure(error))
+                }
+            })
+        return RunningRequest(id: id, events: events, engine: self)
+    }
+
+    /// A request's stream, and the engine's end of it. The engine must not hold the stream itself, or nobody could let go of it.
+    private func channel(_ id: Int) -> (events: Events, sender: Sender) {
+        let (events, continuation) = Events.makeStream()
         let mailbox = mailbox
         continuation.onTermination = { reason in
             if case .cancelled = reason { mailbox.post(.cancel(id)) }
         }
-        mailbox.post(.submit(sequence))
-        return stream
+        return (events, Sender(continuation: continuation))
+    }
+
+    fileprivate func cancel(_ id: Int) { mailbox.post(.cancel(id)) }
+
+    fileprivate func setPriority(_ priority: Priority, _ id: Int) {
+        mailbox.post(.change { $0.setPriority(priority, id: id) })
+    }
+
+    /// Changes the bytes that the cache may take, up to what it was made with: see ``EngineLoop/setCacheBytes(_:)``.
+    public func setCacheBytes(_ bytes: Int) { mailbox.post(.change { $0.setCacheBytes(bytes) }) }
+}
+
+/// A request that an engine works on.
+public struct RunningRequest: Sendable {
+    /// Its number in the engine.
+    public let id: Int
+    /// What becomes of it, in order. The request is cancelled when nobody holds the stream any more, nor this value.
+    public let events: Engine.Events
+    private let engine: Engine
+
+    fileprivate init(id: Int, events: Engine.Events, engine: Engine) {
+        self.id = id
+        self.events = events
+        self.engine = engine
+    }
+
+    /// Ends it with what there is; its pages are free before the next step.
+    public func cancel() { engine.cancel(id) }
+
+    public func setPriority(_ priority: Priority) { engine.setPriority(priority, id) }
+
+    /// Continues it in another way from some token of its answer on, over shared pages. Errors end the fork's stream.
+    public func fork(_ fork: Fork, endOfGeneration: [Int32] = []) -> RunningRequest {
+        engine.fork(id, fork, endOfGeneration)
     }
 }
 
-extension EngineLoop {
-    /// Enters a request by hand, for owners that step the loop themselves.
-    ///
-    /// - Returns: the request's id, for ``cancel(id:)``.
-    @discardableResult
-    public func submit(
-        _ request: GenerationRequest, id: Int, endOfGeneration: [Int32] = [],
-        send: @escaping (Result<GenerationEvent, EngineError>) -> Void
-    ) throws(EngineError) -> Int {
-        add(try model.admit(request, id: id, endOfGeneration, configuration, send: send))
-        return id
-    }
-}
+/// The engine's end of a request's stream.
+private struct Sender: Sendable {
+    let continuation: Engine.Events.Continuation
 
-extension Model {
-    /// Checks a request and makes it a sequence.
-    fileprivate func admit(
-        _ request: GenerationRequest, id: Int, _ endOfGeneration: [Int32], _ configuration: EngineConfiguration,
-        send: @escaping (Result<GenerationEvent, EngineError>) -> Void
-    ) throws(EngineError) -> TokenSequence {
-        let vocabulary = shape.vocabulary
-        guard !request.prompt.isEmpty else { throw .emptyPrompt }
-        for (position, token) in request.prompt.enumerated() where token < 0 || Int(token) >= vocabulary {
-            throw .tokenOutOfRange(token: token, position: position, vocabulary: vocabulary)
-        }
-        let context = configuration.contextLimit(shape)
-        if let limit = request.maximumTokens, limit < 0 { throw .negativeLimit(limit) }
-        let room = context - request.prompt.count
-        guard room > 0 || (room == 0 && request.maximumTokens == 0) else {
-            throw .contextOverflow(prompt: request.prompt.count, context: context)
-        }
-        let limit = request.prompt.count + min(request.maximumTokens ?? room, room)
-        let pages = (limit + configuration.pageSize - 1) / configuration.pageSize
-        let available = try configuration.pageCount(shape)
-        guard pages <= available else {
-            throw .cacheTooSmall(neededPages: pages, pages: available, pageSize: configuration.pageSize)
-        }
-        let sampler: Sampler
-        do throws(SamplingError) {
-            sampler = try Sampler(
-                request.sampling,
-                vocabulary: SamplingVocabulary(
-                    size: vocabulary, endOfGeneration: endOfGeneration.filter { $0 >= 0 && Int($0) < vocabulary }),
-                seed: request.seed, sampleIndex: request.sampleIndex)
-        } catch {
-            throw .sampling(error)
-        }
-        return TokenSequence(
-            id: id, request: request, sampler: sampler, limit: limit, pageSize: configuration.pageSize,
-            rotationVariant: rotationVariant(length: limit), send: send)
-    }
-}
-
-/// A message to the engine's thread.
-private enum Message {
-    case submit(TokenSequence)
-    case cancel(Int)
-    case stop
-}
-
-/// Where other threads leave messages for the engine's.
-private final class Mailbox: @unchecked Sendable {
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-    private let pending = Atomic<Int>(0)
-    private var messages: [Message] = []
-
-    init() {
-        pthread_mutex_init(mutex, nil)
-        pthread_cond_init(condition, nil)
-    }
-
-    deinit {
-        pthread_mutex_destroy(mutex)
-        pthread_cond_destroy(condition)
-        mutex.deallocate()
-        condition.deallocate()
-    }
-
-    func post(_ message: Message) {
-        pthread_mutex_lock(mutex)
-        messages.append(message)
-        pending.store(messages.count, ordering: .releasing)
-        pthread_cond_signal(condition)
-        pthread_mutex_unlock(mutex)
-    }
-
-    /// All messages so far. With `wait`, sleeps until there is one; without, an empty box costs one atomic load.
-    func drain(wait: Bool) -> [Message] {
-        if !wait, pending.load(ordering: .acquiring) == 0 { return [] }
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        while wait, messages.isEmpty { pthread_cond_wait(condition, mutex) }
-        defer {
-            messages.removeAll(keepingCapacity: true)
-            pending.store(0, ordering: .releasing)
-        }
-        return messages
-    }
-}
-
-/// The thread: drain the mailbox, step, again.
-private final class EngineThread {
-    private let loop: EngineLoop
-    private let mailbox: Mailbox
-
-    private init(_ loop: EngineLoop, _ mailbox: Mailbox) {
-        self.loop = loop
-        self.mailbox = mailbox
-    }
-
-    static func start(_ loop: EngineLoop, _ mailbox: Mailbox) {
-        var handle = pthread_t()
-        let context = Unmanaged.passRetained(EngineThread(loop, mailbox)).toOpaque()
-        let status = pthread_create(
-            &handle, nil,
-            { context in
-                Unmanaged<EngineThread>.fromOpaque(context!).takeRetainedValue().run()
-                return nil
-            }, context)
-        precondition(status == 0, "no thread could be started")
-        pthread_detach(handle)
-    }
-
-    private func run() {
-        while true {
-            for message in mailbox.drain(wait: loop.isIdle) {
-                switch message {
-                case .submit(let sequence): loop.add(sequence)
-                case .cancel(let id): loop.cancel(id: id)
-                case .stop: return loop.stop()
-                }
-            }
-            loop.step()
+    func send(_ outcome: Result<GenerationEvent, EngineError>) {
+        switch outcome {
+        case .success(let event):
+            continuation.yield(event)
+            if case .finished = event { continuation.finish() }
+        case .failure(let error): continuation.finish(throwing: error)
         }
     }
-}
-
-extension EngineLoop {
-    /// Ends every request with ``EngineError/stopped``.
-    fileprivate func stop() { endAll(.stopped) }
 }

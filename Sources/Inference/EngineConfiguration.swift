@@ -1,52 +1,51 @@
 internal import Models
 public import Tensors
 
-#if canImport(Glibc)
-    internal import Glibc
-#endif
-
 /// How an engine uses the machine. Nothing here changes a token.
 public struct EngineConfiguration: Sendable {
     /// Threads of the forward pass; nil for one a core that the process may use.
     public var threads: Int?
+    /// Whether weights, once laid out for products, are kept in a file beside the model and mapped at the next start. Read by whoever
+    /// loads the model.
+    public var keepsPanels = false
     /// The kernel table; nil for the fastest.
     public var kernels: KernelTable?
     /// Positions in a page: a multiple of 16.
     public var pageSize = 64
     /// How keys and values are stored. Part of the answer's definition, unlike the rest.
     public var cacheType = CacheType.f32
-    /// Bytes for the cache; nil for what the largest context needs, or a quarter of the memory where that is more.
+    /// Another way to keep them than the plain one of that type; part of the answer's definition too.
+    public var cacheLayout: (any CacheLayout)?
+    /// Bytes for the cache, kept under any load; nil for what ``memoryPlan(_:machine:)`` plans.
     public var cacheBytes: Int?
     /// The most positions of a sequence; nil for the model's own context.
     public var context: Int?
     /// The most rows of a step.
     public var tokenBudget = 512
+    /// The most time between two tokens of an answer under way: prompts are cut so that steps stay within it, as far as
+    /// answers alone do. nil to cut by the token budget alone.
+    public var targetITL: Duration?
     /// The most sequences that run at once.
     public var maximumRunning = 64
     /// Whether computed prefixes are kept and shared.
     public var sharesPrefixes = true
+    /// Who goes first.
+    public var scheduling = SchedulingOrder.priority
+    /// Which of the prefixes that nobody uses leaves first.
+    public var eviction = EvictionOrder.cost
+    /// Bytes of the host's memory, beside the cache, for pages that had to leave and will be needed: those of preempted requests
+    /// first of all. 0 for none; what leaves is then computed again.
+    public var swapBytes = 0
+    /// A folder for pages that outlive the process; nil for none.
+    public var prefixStore: PrefixStoreConfiguration?
 
     public init() {}
 
     /// Cores that this process may use: its affinity, and its control group's quota rounded up.
-    public static var availableCores: Int {
-        var cores = availableProcessors()
-        if let quota = controlGroupCores() { cores = min(cores, quota) }
-        return max(cores, 1)
-    }
+    public static var availableCores: Int { Machine().cores }
 
-    private static func controlGroupCores() -> Int? {
-        guard let file = fopen("/sys/fs/cgroup/cpu.max", "r") else { return nil }
-        defer { fclose(file) }
-        var buffer = [CChar](repeating: 0, count: 64)
-        guard fgets(&buffer, Int32(buffer.count), file) != nil else { return nil }
-        let text = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        let parts = text.split(whereSeparator: { $0 == " " || $0 == "\n" })
-        guard parts.count == 2, let quota = Int(parts[0]), let period = Int(parts[1]), quota > 0, period > 0 else {
-            return nil
-        }
-        return (quota + period - 1) / period
-    }
+    /// How keys and values are kept.
+    var layout: any CacheLayout { cacheLayout ?? PlainLayout(cacheType) }
 
     /// Refuses what no engine can run with.
     func validate() throws(EngineError) {
@@ -57,26 +56,46 @@ public struct EngineConfiguration: Sendable {
         for (field, value) in atLeastOne where value < 1 {
             throw .configuration(field: field, value: value, allowed: "1 or more")
         }
+        if let target = targetITL, target <= .zero {
+            throw .configuration(field: "target between tokens", value: 0, allowed: "more than 0 milliseconds")
+        }
+        if swapBytes < 0 { throw .configuration(field: "swap memory", value: swapBytes, allowed: "0 or more bytes") }
+        if let store = prefixStore, store.maximumBytes < 1 {
+            throw .configuration(field: "prefix store's size", value: store.maximumBytes, allowed: "1 byte or more")
+        }
+        guard sharesPrefixes || (prefixStore == nil && swapBytes == 0) else {
+            throw .configuration(
+                field: "swap memory", value: swapBytes,
+                allowed: "0, without a prefix store, where prefixes are not shared: pages are kept by their prefixes")
+        }
+        guard pageSize <= 1 << 16 else {
+            throw .configuration(field: "page size", value: pageSize, allowed: "65536 at most")
+        }
         guard pageSize % 16 == 0 else {
             throw .configuration(field: "page size", value: pageSize, allowed: "a multiple of 16")
         }
     }
+}
 
-    /// Pages of the cache for a model.
-    ///
-    /// - Throws: ``EngineError/cacheTooSmall(neededPages:pages:pageSize:)`` where the bytes do not hold one page.
-    func pageCount(_ shape: ModelShape) throws(EngineError) -> Int {
-        let bytes = CacheStorage.pageBytes(layers: shape.cache, pageSize: pageSize, type: cacheType)
-        let contextPages = (contextLimit(shape) + pageSize - 1) / pageSize
-        if let cacheBytes {
-            let pages = cacheBytes / max(bytes, 1)
-            guard pages > 0 else { throw .cacheTooSmall(neededPages: 1, pages: 0, pageSize: pageSize) }
-            return pages
-        }
-        let memory = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
-        // More than every running sequence at full context can use would be idle.
-        return max(contextPages, min(memory / 4 / max(bytes, 1), contextPages * maximumRunning))
+/// Where prefixes are kept for later processes.
+public struct PrefixStoreConfiguration: Sendable {
+    /// The folder; made where it is missing. One process writes to it at a time, others read.
+    public var folder: String
+    /// The most bytes that its files may take.
+    public var maximumBytes: Int
+    /// What the model's weights are known by: equal only for equal weights. What else keys and values follow from is part
+    /// of a page's key by itself.
+    public var model: String
+
+    public init(folder: String, maximumBytes: Int = 4 << 30, model: String = "") {
+        self.folder = folder
+        self.maximumBytes = maximumBytes
+        self.model = model
     }
+}
 
-    func contextLimit(_ shape: ModelShape) -> Int { min(context ?? shape.context, shape.context) }
+extension ModelShape {
+    /// What each position before it adds to the cost of a token, as a part of its cost at the beginning: attention reads
+    /// and weighs a slot, everything else multiplies each parameter once.
+    var attentionShare: Double { 2 * Double(heads * headWidth * layers) / Double(max(parameters, 1)) }
 }

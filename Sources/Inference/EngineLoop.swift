@@ -6,31 +6,40 @@ internal import Tensors
 /// Not thread-safe: it has one owner, an ``Engine``'s thread or a test.
 public final class EngineLoop {
     public let model: any Model
+    /// What it was made with; the cache's bytes are what was planned where none were given.
     public let configuration: EngineConfiguration
-    private let storage: CacheStorage
-    private let scratch: Scratch
-    private let samplerScratch: SamplerScratch
+    let scratch: Scratch
+    let samplerScratch: SamplerScratch
+    let storage: any PagedCache
     private let batch: Batch
-    private var cache: SequenceCache
-    private var scheduler: Scheduler
+    var cache: SequenceCache
+    var scheduler: Scheduler
+    private var pace: Pace
     private var plan = Plan()
-    private let method: any GenerationMethod = Autoregression()
-    public private(set) var totals = EngineTotals()
+    let method: any GenerationMethod = Autoregression()
+    var counts = EngineStatistics()
+    /// The earliest deadline of all requests; nil where none has one.
+    var nextDeadline: ContinuousClock.Instant?
+    /// What time it is, for deadlines and the cost of steps.
+    public var now: () -> ContinuousClock.Instant = { .now } {
+        didSet { cache.tiers?.now = now }
+    }
 
     /// Allocates everything the engine will use.
     ///
     /// - Throws: ``EngineError`` where the configuration is impossible, the cache's budget holds no page, or the system
     ///   refuses its memory.
     public init(model: any Model, configuration: EngineConfiguration = EngineConfiguration()) throws(EngineError) {
-        self.model = model
-        self.configuration = configuration
         try configuration.validate()
-        let pageCount = try configuration.pageCount(model.shape)
+        let configuration = try configuration.planned(model.shape)
+        let pageCount = configuration.pageCount(model.shape)
         let pageSize = configuration.pageSize
         guard
-            let storage = CacheStorage(
-                layers: model.shape.cache, pageSize: pageSize, pageCount: pageCount, type: configuration.cacheType)
+            let storage = configuration.layout.allocate(
+                model.shape.cache, pageSize: pageSize, pageCount: pageCount)
         else { throw .cacheTooSmall(neededPages: pageCount, pages: 0, pageSize: pageSize) }
+        self.model = model
+        self.configuration = configuration
         self.storage = storage
         let outputs = max(configuration.maximumRunning, 64)
         scratch = Scratch(
@@ -39,40 +48,29 @@ public final class EngineLoop {
             maximumRows: configuration.tokenBudget, maximumOutputs: outputs)
         samplerScratch = SamplerScratch(vocabularySize: model.shape.vocabulary)
         batch = Batch(capacity: configuration.tokenBudget)
-        cache = SequenceCache(pageCount: pageCount, pageSize: pageSize, sharesPrefixes: configuration.sharesPrefixes)
+        cache = SequenceCache(
+            storage: storage, sharesPrefixes: configuration.sharesPrefixes, eviction: configuration.eviction,
+            parameters: model.shape.parameters, attentionShare: model.shape.attentionShare)
         scheduler = Scheduler(
-            tokenBudget: configuration.tokenBudget, outputBudget: outputs,
-            maximumRunning: configuration.maximumRunning)
+            order: configuration.scheduling, outputBudget: outputs, maximumRunning: configuration.maximumRunning)
+        pace = Pace(target: configuration.targetITL)
+        cache.tiers = try makeTiers(batch)
     }
 
     public var isIdle: Bool { scheduler.isIdle }
 
-    func add(_ sequence: TokenSequence) { scheduler.add(sequence) }
-
-    /// Ends a request early; its pages are free at once.
-    public func cancel(id: Int) {
-        guard let sequence = scheduler.remove(id: id) else { return }
-        finish(sequence, .success(.finished(.cancelled, sequence.statistics)))
-    }
-
-    /// Ends every request with an error.
-    func endAll(_ error: EngineError) {
-        for sequence in scheduler.running + scheduler.waiting {
-            _ = scheduler.remove(id: sequence.id)
-            finish(sequence, .failure(error))
-        }
-    }
-
     /// One pass: plan, forward, choose, commit. Returns false where there was nothing to do.
     @discardableResult
     public func step() -> Bool {
-        scheduler.plan(&plan, &cache)
+        endOverdue()
+        let budget = pace.budget(configuration.tokenBudget, scheduler.running, cache.cost)
+        scheduler.plan(&plan, &cache, budget: budget)
         guard !plan.runs.isEmpty else { return false }
+        let start = now()
         fill()
         let scores = model.forward(batch, storage, scratch)
         commit(scores)
-        totals.steps += 1
-        totals.rows += plan.rows
+        note(start)
         assert(violations().isEmpty, "\(violations())")
         return true
     }
@@ -80,8 +78,10 @@ public final class EngineLoop {
     /// Broken laws of the cache; empty.
     public func violations() -> [Violation] { cache.violations(scheduler.running + scheduler.waiting) }
 
+    /// Sequences that begin with the same pages stand next to each other: attention reads these once for all of them.
     private func fill() {
         batch.removeAll()
+        plan.runs.sort { PageList.precedes($0.sequence.pages, $1.sequence.pages) }
         for run in plan.runs {
             let sequence = run.sequence
             for position in sequence.computed..<sequence.computed + run.count {
@@ -99,6 +99,7 @@ public final class EngineLoop {
             let sequence = run.sequence
             let first = sequence.computed
             sequence.computed += run.count
+            counts.prefilledTokens += max(0, min(sequence.computed, sequence.promptCount) - first)
             cache.indexFilledPages(sequence)
             var row: UnsafeBufferPointer<Float>?
             for position in first..<sequence.computed where sequence.wantsScores(at: position) {
@@ -111,24 +112,25 @@ public final class EngineLoop {
         }
     }
 
-    /// The sequence has caught up with its tokens: the last row's scores choose the next one.
+    /// The sequence has caught up with its tokens: the last row's scores choose the next one, also for samples of the
+    /// same prompt that waited for it.
     private func advance(_ sequence: TokenSequence, _ scores: UnsafeBufferPointer<Float>?) {
-        if sequence.generatedCount == 0, sequence.request.promptLogprobs != nil {
-            if sequence.promptTokens.isEmpty {
-                sequence.promptTokens = [PromptToken(id: sequence.tokens[0], logprob: nil, topLogprobs: [])]
-            }
-            sequence.send(.success(.prompt(sequence.promptTokens)))
+        sendPrompt(sequence)
+        if !sequence.followers.isEmpty {
+            for follower in startFollowers(of: sequence) { choose(follower, scores) }
         }
+        choose(sequence, scores)
+    }
+
+    private func choose(_ sequence: TokenSequence, _ scores: UnsafeBufferPointer<Float>?) {
         guard let scores, sequence.generatedLimit > 0 else {
             return end(sequence, .success(.finished(.length, sequence.statistics)))
         }
         do throws(SamplingError) {
             let resolution = try method.resolve(scores, sequence, samplerScratch)
             if let token = resolution.append {
-                sequence.tokens.append(token.id)
-                sequence.samplerState = token.state
-                sequence.statistics.generatedTokens += 1
-                totals.generatedTokens += 1
+                sequence.append(token)
+                counts.generatedTokens += 1
                 sequence.send(.success(.token(token)))
             }
             if let reason = resolution.finished { end(sequence, .success(.finished(reason, sequence.statistics))) }
@@ -137,47 +139,13 @@ public final class EngineLoop {
         }
     }
 
-    private func notePrompt(_ sequence: TokenSequence, _ position: Int, _ scores: UnsafeBufferPointer<Float>) {
-        if sequence.promptTokens.isEmpty {
-            sequence.promptTokens.append(PromptToken(id: sequence.tokens[0], logprob: nil, topLogprobs: []))
-        }
-        let id = sequence.tokens[position + 1]
-        let (chosen, top) = samplerScratch.modelLogprobs(
-            scores, of: id, top: sequence.request.promptLogprobs ?? 0)
-        sequence.promptTokens.append(PromptToken(id: id, logprob: chosen, topLogprobs: top))
+    private func note(_ start: ContinuousClock.Instant) {
+        let taken = (now() - start).components
+        let seconds = Double(taken.seconds) + Double(taken.attoseconds) * 1e-18
+        pace.note(estimated: cache.cost.seconds(rows: plan.rows, slots: plan.slots), taken: seconds)
+        cache.cost.note(rows: plan.rows, slots: plan.slots, seconds: seconds)
+        counts.seconds += seconds
+        counts.steps += 1
+        counts.rows += plan.rows
     }
-
-    private func end(_ sequence: TokenSequence, _ outcome: Result<GenerationEvent, EngineError>) {
-        scheduler.finish(sequence)
-        finish(sequence, outcome)
-    }
-
-    private func finish(_ sequence: TokenSequence, _ outcome: Result<GenerationEvent, EngineError>) {
-        cache.release(sequence)
-        sequence.send(outcome)
-    }
-
-    /// Figures of the cache at this moment.
-    public var cacheUse: CacheUse {
-        CacheUse(
-            pages: cache.pageCount, freePages: cache.freePages, indexedPages: cache.indexedPages,
-            queriedTokens: cache.queriedTokens, hitTokens: cache.hitTokens)
-    }
-}
-
-/// What an engine has done since it was made.
-public struct EngineTotals: Sendable, Equatable {
-    public var steps = 0
-    /// Tokens that went through the network.
-    public var rows = 0
-    public var generatedTokens = 0
-}
-
-/// Pages of the cache: all, free, kept by the prefix index; and how often the index helped.
-public struct CacheUse: Sendable, Equatable {
-    public var pages: Int
-    public var freePages: Int
-    public var indexedPages: Int
-    public var queriedTokens: Int
-    public var hitTokens: Int
 }

@@ -15,6 +15,19 @@ public struct GenerationRequest: Sendable {
     /// Decides after each token whether the answer is complete: stop strings, later grammars.
     public var stop: (any StopCondition)?
 
+    // How it is scheduled. Nothing below changes a token.
+
+    /// How urgent it is.
+    public var priority = Priority.interactive
+    /// Whose request it is, where the engine is fair between users.
+    public var user: String?
+    /// When the answer must end at the latest; it then ends with what there is.
+    public var deadline: ContinuousClock.Instant?
+    /// Only requests with the same text share pages: keeps what one user's prompts leave in the cache from others.
+    public var cacheSalt: String?
+    /// Whether the caller expects its pages to be asked for again.
+    public var reuse: ReuseHint?
+
     public init(
         prompt: [Int32], sampling: SamplingParameters = SamplingParameters(), maximumTokens: Int? = nil,
         seed: UInt64 = 0, sampleIndex: UInt32 = 0, promptLogprobs: Int? = nil, stop: (any StopCondition)? = nil
@@ -42,6 +55,8 @@ public enum FinishReason: String, Sendable {
     case length
     /// The caller took it back.
     case cancelled
+    /// The request's deadline passed.
+    case deadline
 }
 
 /// What the engine reports about one request, in order.
@@ -81,9 +96,17 @@ public enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
     case tokenOutOfRange(token: Int32, position: Int, vocabulary: Int)
     case contextOverflow(prompt: Int, context: Int)
     case cacheTooSmall(neededPages: Int, pages: Int, pageSize: Int)
+    /// The machine's memory does not hold weights, working memory and a page of the cache.
+    case memoryTooSmall(needed: Int, available: Int)
     case negativeLimit(Int)
     case configuration(field: String, value: Int, allowed: String)
+    /// The folder of the prefix store cannot be used.
+    case prefixStore(folder: String, reason: String)
     case sampling(SamplingError)
+    /// A fork of a request that has ended, or at a token that it does not have yet.
+    case cannotFork(request: Int, at: Int?, generated: Int?)
+    /// Parallel samples with different prompts or salts.
+    case samplesDiffer(index: Int)
     case stopped
 
     public var description: String {
@@ -97,10 +120,21 @@ public enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
         case .cacheTooSmall(let needed, let pages, let pageSize):
             "the request may need \(needed) pages of \(pageSize) tokens and the cache has \(pages); "
                 + "lower the token limit or give the cache more memory"
+        case .memoryTooSmall(let needed, let available):
+            "the model needs at least \(needed) bytes of memory and \(available) are available; "
+                + "free some, raise the control group's limit, use a smaller model, or give the cache's bytes yourself"
         case .negativeLimit(let limit): "a limit of \(limit) tokens is not allowed; give 0 or more"
         case .configuration(let field, let value, let allowed):
             "the engine's \(field) is \(value); it must be \(allowed)"
+        case .prefixStore(let folder, let reason):
+            "the prefix store '\(folder)' cannot be used: \(reason); name a folder that this user may write"
         case .sampling(let error): error.description
+        case .cannotFork(let request, _, nil): "request \(request) has ended or never was, so it cannot be forked"
+        case .cannotFork(let request, let at, let generated?):
+            "request \(request) has \(generated) tokens of its answer and cannot be forked at \(at ?? generated); "
+                + "wait for the token or fork at an earlier one"
+        case .samplesDiffer(let index):
+            "parallel samples share one prompt, but that of sample \(index) differs; submit it by itself"
         case .stopped: "the engine was shut down"
         }
     }

@@ -1,4 +1,5 @@
 public import Checkpoints
+internal import Tensors
 
 /// An architecture: how to put a model together from a checkpoint. One file in `Architectures/` and one line below.
 struct Architecture: Sendable {
@@ -21,12 +22,45 @@ public enum Catalog {
 
     /// Builds the network of a checkpoint. The checkpoint's mapped files stay open as long as the model lives.
     ///
-    /// - Throws: `CheckpointError` where the architecture is unknown, a number of the header is impossible, or a
-    ///   tensor is missing or has the wrong shape.
-    public static func load(_ checkpoint: Checkpoint) throws(CheckpointError) -> any Model {
+    /// The weights are laid out for products while it loads, which takes about as much memory again as the file has; the file's
+    /// own pages are given back. With a panel file the layout is mapped instead, or written for the next time.
+    ///
+    /// - Parameters:
+    ///   - threads: how many threads lay weights out; nil for one a core.
+    ///   - panelFile: where laid-out weights are kept between starts; nil to keep none.
+    /// - Throws: `CheckpointError` where the architecture is unknown, a number of the header is impossible, a
+    ///   tensor is missing or has the wrong shape, or the panel file cannot be written.
+    public static func load(
+        _ checkpoint: Checkpoint, threads: Int? = nil, panelFile: String? = nil
+    ) throws(CheckpointError) -> any Model {
+        let threads = threads ?? availableProcessors()
+        guard let panelFile else { return try make(checkpoint, PanelStorage(threads: threads)) }
+        let identity = checkpoint.glance()
+        if let file = PanelFile(path: panelFile, identity: identity) {
+            let panels = PanelStorage(threads: threads, file: file)
+            let model = try make(checkpoint, panels)
+            if panels.fileMatches { return model }
+        }
+        let panels = PanelStorage(threads: threads)
+        let model = try make(checkpoint, panels)
+        do throws(PanelFileError) { try panels.write(to: panelFile, identity: identity) } catch {
+            throw CheckpointError(file: panelFile, reason: error.reason)
+        }
+        return model
+    }
+
+    /// The sizes of a checkpoint's network, without laying out its weights.
+    public static func shape(of checkpoint: Checkpoint) throws(CheckpointError) -> ModelShape {
+        try make(checkpoint, PanelStorage(threads: 0)).shape
+    }
+
+    private static func make(_ checkpoint: Checkpoint, _ panels: PanelStorage) throws(CheckpointError) -> any Model {
         let architecture = try architecture(of: checkpoint)
-        let source = try ModelSource(checkpoint, architecture: architecture.name, names: architecture.names)
-        return try architecture.make(source)
+        let source = try ModelSource(
+            checkpoint, architecture: architecture.name, names: architecture.names, panels: panels)
+        let model = try architecture.make(source)
+        checkpoint.releasePages()
+        return model
     }
 
     static func architecture(of checkpoint: Checkpoint) throws(CheckpointError) -> Architecture {

@@ -11,7 +11,10 @@ public protocol Model: AnyObject, Sendable {
     func embed(_ batch: Batch, _ scratch: Scratch)
 
     /// One block on `scratch.hidden`, in place; reads and writes the cache's layer of the same index.
-    func block(_ index: Int, _ batch: Batch, _ cache: CacheStorage, _ scratch: Scratch)
+    func block(_ index: Int, _ batch: Batch, _ cache: any PagedCache, _ scratch: Scratch)
+
+    /// Hidden states of the rows in `batch.outputs` after the last norm, [outputs, width], valid until the next pass.
+    func finalStates(_ batch: Batch, _ scratch: Scratch) -> Rows
 
     /// Hidden states of the rows in `batch.outputs` to `scratch.scores`.
     func head(_ batch: Batch, _ scratch: Scratch)
@@ -24,11 +27,19 @@ extension Model {
     /// Scores of the rows in `batch.outputs`, [outputs, vocabulary], valid until the next pass.
     ///
     /// - Complexity: rows × parameters, plus rows × slots read in attention.
-    public func forward(_ batch: Batch, _ cache: CacheStorage, _ scratch: Scratch) -> Rows {
+    public func forward(_ batch: Batch, _ cache: any PagedCache, _ scratch: Scratch) -> Rows {
         embed(batch, scratch)
         for index in 0..<shape.layers { block(index, batch, cache, scratch) }
         head(batch, scratch)
         return scratch.scores.rows(batch.outputs.count)
+    }
+
+    /// Final hidden states of the rows in `batch.outputs`, [outputs, width], valid until the next pass: ``forward(_:_:_:)``
+    /// without the projection to scores.
+    public func states(_ batch: Batch, _ cache: any PagedCache, _ scratch: Scratch) -> Rows {
+        embed(batch, scratch)
+        for index in 0..<shape.layers { block(index, batch, cache, scratch) }
+        return finalStates(batch, scratch)
     }
 
     public func rotationVariant(length: Int) -> Int { 0 }

@@ -7,11 +7,15 @@ final class ModelSource: Sendable {
     let checkpoint: Checkpoint
     let names: TensorNames
     private let arena = VectorArena()
+    private let panels: PanelStorage
     private let prefix: String
     private let architecture: String
 
-    init(_ checkpoint: Checkpoint, architecture: String, names: TensorNames) throws(CheckpointError) {
+    init(
+        _ checkpoint: Checkpoint, architecture: String, names: TensorNames, panels: PanelStorage
+    ) throws(CheckpointError) {
         self.checkpoint = checkpoint
+        self.panels = panels
         self.architecture = architecture
         self.names = names
         if checkpoint.kind == .gguf {
@@ -86,10 +90,13 @@ final class ModelSource: Sendable {
 
     /// The weight and, where the file has one, the bias.
     func linear(_ name: String, layer: Int, _ outputs: Int, _ inputs: Int) throws(CheckpointError) -> Linear {
-        Linear(
-            weight: try weight(name, layer: layer, outputs, inputs),
+        linear(
+            try weight(name, layer: layer, outputs, inputs),
             bias: try optionalVector(full: fullName(name, layer: layer, suffix: "bias"), outputs))
     }
+
+    /// A projection by a weight, laid out for products.
+    func linear(_ weight: Weight, bias: Vector? = nil) -> Linear { Linear(weight: panels.pack(weight), bias: bias) }
 
     /// A vector of a block, as floats, plus a constant.
     func vector(
@@ -116,14 +123,14 @@ final class ModelSource: Sendable {
         // A configuration that ties wins over a copy that the file may still carry.
         let tied = isGGUF ? false : try config.bool(ifPresent: "tie_word_embeddings") ?? names.tiesByDefault
         if !tied, try checkpoint.tensor(named: name) != nil {
-            return Linear(weight: try weight(full: name, embedding.outputs, embedding.inputs))
+            return linear(try weight(full: name, embedding.outputs, embedding.inputs))
         }
         if !tied, !isGGUF, !names.tiesByDefault {
             throw CheckpointError(
                 file: checkpoint.name, tensor: name,
                 reason: "the tensor is missing, and config.json does not tie it to the embedding")
         }
-        return Linear(weight: embedding)
+        return linear(embedding)
     }
 
     /// A tensor outside the blocks: `output_norm`, `position_embd`, `rope_freqs`.
@@ -147,16 +154,37 @@ final class ModelSource: Sendable {
         return Weight(type: tensor.type, outputs: tensor.shape[0], inputs: inputs, bytes: tensor.bytes)
     }
 
-    /// A weight stored as [inputs, outputs], turned once while loading; it takes memory of its own in floats.
-    func transposed(_ name: String, layer: Int, _ outputs: Int, _ inputs: Int) throws(CheckpointError) -> Weight {
+    /// Projections by parts of a weight stored as [inputs, outputs], turned while loading.
+    ///
+    /// - Parameter parts: outputs of each, one after another.
+    func transposed(
+        _ name: String, layer: Int, parts: [Int], _ inputs: Int
+    ) throws(CheckpointError) -> [PackedWeight] {
+        let outputs = parts.reduce(0, +)
         let stored = try weight(name, layer: layer, inputs, outputs)
         var values = [Float](repeating: 0, count: outputs * inputs)
         for input in 0..<inputs {
             let row = stored.floats(ofRow: input)
             for output in 0..<outputs { values[output * inputs + input] = row[output] }
         }
-        let vector = arena.store(values)
-        return Weight(type: .f32, outputs: outputs, inputs: inputs, bytes: UnsafeRawBufferPointer(vector.elements))
+        return values.withUnsafeBytes { bytes in
+            let whole = Weight(type: .f32, outputs: outputs, inputs: inputs, bytes: bytes)
+            var first = 0
+            return parts.map { count in
+                defer { first += count }
+                return panels.pack(whole.outputs(first, count: count))
+            }
+        }
+    }
+
+    /// The same of a weight stored as [outputs, inputs].
+    func parts(_ name: String, layer: Int, parts: [Int], _ inputs: Int) throws(CheckpointError) -> [PackedWeight] {
+        let whole = try weight(name, layer: layer, parts.reduce(0, +), inputs)
+        var first = 0
+        return parts.map { count in
+            defer { first += count }
+            return panels.pack(whole.outputs(first, count: count))
+        }
     }
 
     func store(_ values: [Float]) -> Vector { arena.store(values) }

@@ -107,6 +107,14 @@ public final class CacheStorage {
         (mapping + target * pageBytes).copyMemory(from: mapping + source * pageBytes, byteCount: pageBytes)
     }
 
+    /// Gives a page's memory back to the system; its contents are lost. Costs nothing again until it is next written.
+    public func discard(_ page: Int) {
+        precondition(page >= 0 && page < pageCount)
+        let unit = sysconf(Int32(_SC_PAGESIZE))
+        let (begin, end) = (roundedUp(page * pageBytes, to: unit), (page + 1) * pageBytes / unit * unit)
+        if begin < end { madvise(mapping + begin, end - begin, MADV_DONTNEED) }
+    }
+
     /// A page's bytes, for moving it to another tier and back.
     public func pageContents(_ page: Int) -> UnsafeMutableRawBufferPointer {
         precondition(page >= 0 && page < pageCount)
@@ -149,6 +157,14 @@ public final class PageList {
         precondition(count > 0)
         count -= 1
         return base[count]
+    }
+
+    /// Lists that begin with the same pages stand next to each other in this order.
+    public static func precedes(_ a: PageList, _ b: PageList) -> Bool {
+        for index in 0..<min(a.count, b.count) where a.base[index] != b.base[index] {
+            return a.base[index] < b.base[index]
+        }
+        return a.count < b.count
     }
 
     var pointer: UnsafePointer<Int32> { UnsafePointer(base) }

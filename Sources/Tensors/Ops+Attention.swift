@@ -34,16 +34,33 @@ extension Ops {
         precondition(queryHeads % Int(shape.heads) == 0 && queryHeads * Int(shape.key_dim) == queries.width)
         precondition(out.width == queryHeads * Int(shape.value_dim))
         precondition(queries.count == batch.count && out.count == batch.count)
-        precondition(3 * roundedUp(Int(shape.value_dim), to: 16) * 4 <= Int(APUS_SCRATCH_BYTES))
+        precondition(roundedUp(Int(shape.value_dim), to: 16) <= Self.widestValue)
+        let group = queryHeads / Int(shape.heads)
         let rows = batch.cacheRows(window: window)
+        // As many together as a kernel takes, but every thread its part.
+        let together = min(24 / group, batch.count * Int(shape.heads) / (3 * threads))
+        let tiles = batch.tiles(rows: max(1, together))
         var slots = 0
-        for row in 0..<batch.count { slots += Int(rows[row].high - rows[row].low) }
+        var longest = 0
+        for row in 0..<batch.count {
+            slots += Int(rows[row].high - rows[row].low)
+            longest = max(longest, Int(rows[row].high))
+        }
         var arguments = apus_attention_arguments(
-            layer: shape, rows: rows, queries: queries.base, query_stride: Int64(queries.stride), out: out.base,
-            out_stride: Int64(out.stride), group: Int32(queryHeads / Int(shape.heads)), scale: scale,
-            soft_cap: softCap)
-        run(
-            table.attention, &arguments, items: batch.count * Int(shape.heads),
-            nanoseconds: slots * (queries.width + out.width) / 16)
+            layer: shape, rows: rows, tiles: tiles.starts, queries: queries.base,
+            query_stride: Int64(queries.stride), out: out.base, out_stride: Int64(out.stride), group: Int32(group),
+            spans: 1, partials: partials, scale: scale, soft_cap: softCap)
+        // Reading the cache costs about as much as computing with it.
+        let time = slots * (queries.width + out.width) / 24
+        // Few long rows: their spans are shared out too.
+        let spans = (longest + Int(APUS_SPAN_SLOTS) - 1) / Int(APUS_SPAN_SLOTS)
+        let room = batch.count * queryHeads * spans * (16 + roundedUp(Int(shape.value_dim), to: 16))
+        if tiles.count * Int(shape.heads) < 4 * threads, threads > 1, spans > 1, room <= Self.partialCapacity {
+            arguments.spans = Int32(spans)
+            run(table.attention, &arguments, items: tiles.count * Int(shape.heads) * spans, nanoseconds: time)
+            run(table.attention_merge, &arguments, items: batch.count * queryHeads, nanoseconds: room / 16)
+        } else {
+            run(table.attention, &arguments, items: tiles.count * Int(shape.heads), nanoseconds: time)
+        }
     }
 }

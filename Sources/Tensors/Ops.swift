@@ -1,5 +1,9 @@
 internal import CKernels
 
+#if canImport(Glibc)
+    internal import Glibc
+#endif
+
 /// Everything a model can do with rows: whole operations over a batch, shared out over threads below this line.
 ///
 /// One object per engine, used by one thread. An operation on a small batch runs on the calling thread; how the work
@@ -10,14 +14,18 @@ public final class Ops {
     let table: apus_kernels
     private let pool: WorkerPool
 
-    // Activations of the last quantized input, for products with integer weights.
-    private let codes: UnsafeMutablePointer<Int8>
-    private let scales: UnsafeMutablePointer<Float>
-    private let sums: UnsafeMutablePointer<Int32>
-    private let codeCapacity: Int
+    // What products read of the last input: quantized or tiled, and for which class of formats it was prepared.
+    private let activations: UnsafeMutablePointer<UInt8>
+    /// Spans of attention on their way to being merged.
+    let partials: UnsafeMutablePointer<Float>
+    static let partialCapacity = 1 << 19
+    /// The widest value of a head, in floats, that the scratch of attention holds.
+    static let widestValue = 1024
     private let maximumRows: Int
     private let maximumInputs: Int
-    private var quantizedSerial = 0
+    private var tiledSerial = 0
+    private var tiledAsCodes = false
+    private var preparation: Int32 = 0
     private var serial = 0
 
     /// - Parameters:
@@ -32,22 +40,19 @@ public final class Ops {
         self.maximumInputs = maximumInputs
         table = kernels.pointer.pointee
         pool = WorkerPool(threads: threads)
-        codeCapacity = maximumRows * (roundedUp(maximumInputs, to: 64) + 64)
-        codes = .allocate(capacity: codeCapacity)
-        scales = .allocate(capacity: maximumRows * (maximumInputs / 32 + 1))
-        sums = .allocate(capacity: maximumRows * (maximumInputs / 16 + 2))
+        activations = allocateAligned(bytes: maximumRows * roundedUp(maximumInputs, to: 256) * 4)
+            .assumingMemoryBound(to: UInt8.self)
+        partials = allocateAligned(bytes: Self.partialCapacity * 4).assumingMemoryBound(to: Float.self)
     }
 
     /// Bytes that one takes, for planning memory before it is made.
     public static func bytes(maximumRows: Int, maximumInputs: Int) -> Int {
-        maximumRows
-            * (roundedUp(maximumInputs, to: 64) + 64 + 4 * (maximumInputs / 32 + 1) + 4 * (maximumInputs / 16 + 2))
+        maximumRows * roundedUp(maximumInputs, to: 256) * 4 + partialCapacity * 4
     }
 
     deinit {
-        codes.deallocate()
-        scales.deallocate()
-        sums.deallocate()
+        free(activations)
+        free(partials)
     }
 
     /// Runs an operation whose whole takes roughly `nanoseconds` on one thread.
@@ -70,26 +75,99 @@ public final class Ops {
     }
 
     /// out = input · weightᵀ, [rows, outputs]; `out` is written to whole panels of 32 columns within its stride.
-    public func product(_ input: ProductInput, _ weight: Weight, into out: Rows) {
+    public func product(_ input: ProductInput, _ weight: PackedWeight, into out: Rows) {
+        var arguments = apus_product_arguments()
+        check(input, weight, out)
+        arguments.parts.0 = weight.part(into: out)
+        arguments.part_count = 1
+        product(input, &arguments, panels: weight.panels, weight: weight, elements: weight.outputs)
+    }
+
+    /// Two products of one input at once: one region of threads instead of two.
+    public func products(_ input: ProductInput, _ first: (PackedWeight, Rows), _ second: (PackedWeight, Rows)) {
+        guard first.0.preparation == second.0.preparation else {
+            product(input, first.0, into: first.1)
+            product(input, second.0, into: second.1)
+            return
+        }
+        check(input, first.0, first.1)
+        check(input, second.0, second.1)
+        var arguments = apus_product_arguments()
+        arguments.parts.0 = first.0.part(into: first.1)
+        arguments.parts.1 = second.0.part(into: second.1)
+        arguments.part_count = 2
+        product(
+            input, &arguments, panels: first.0.panels + second.0.panels, weight: first.0,
+            elements: first.0.outputs + second.0.outputs)
+    }
+
+    /// Three products of one input at once.
+    public func products(
+        _ input: ProductInput, _ first: (PackedWeight, Rows), _ second: (PackedWeight, Rows),
+        _ third: (PackedWeight, Rows)
+    ) {
+        guard first.0.preparation == second.0.preparation, second.0.preparation == third.0.preparation else {
+            products(input, first, second)
+            product(input, third.0, into: third.1)
+            return
+        }
+        check(input, first.0, first.1)
+        check(input, second.0, second.1)
+        check(input, third.0, third.1)
+        var arguments = apus_product_arguments()
+        arguments.parts.0 = first.0.part(into: first.1)
+        arguments.parts.1 = second.0.part(into: second.1)
+        arguments.parts.2 = third.0.part(into: third.1)
+        arguments.part_count = 3
+        product(
+            input, &arguments, panels: first.0.panels + second.0.panels + third.0.panels, weight: first.0,
+            elements: first.0.outputs + second.0.outputs + third.0.outputs)
+    }
+
+    private func check(_ input: ProductInput, _ weight: PackedWeight, _ out: Rows) {
         let x = input.rows
         precondition(x.width == weight.inputs && out.width == weight.outputs && out.count == x.count)
         precondition(x.count <= maximumRows && x.width <= maximumInputs)
         precondition(roundedUp(weight.outputs, to: Int(APUS_PANEL)) <= out.stride)
+    }
+
+    private func product(
+        _ input: ProductInput, _ arguments: inout apus_product_arguments, panels: Int, weight: PackedWeight,
+        elements: Int
+    ) {
+        let x = input.rows
         if x.count == 0 { return }
-        let codeStride = roundedUp(x.width, to: 64) + 64
-        if weight.type.isQuantized, quantizedSerial != input.serial {
+        arguments.rows = Int64(x.count)
+        arguments.activations = UnsafePointer(tiled(input, for: weight))
+        // Reading the weights at 10 GB/s, or 150 products a nanosecond, whichever is slower.
+        let bytes = weight.bytes / max(weight.outputs, 1) * elements
+        run(
+            table.product, &arguments, items: panels,
+            nanoseconds: max(bytes / 10, x.count * weight.inputs * elements / 150))
+    }
+
+    /// The input as products with such a weight read it; made once for all products of an input.
+    private func tiled(_ input: ProductInput, for weight: PackedWeight) -> UnsafeMutablePointer<UInt8> {
+        let x = input.rows
+        let codes = weight.type.isQuantized
+        // A single row of floats is a tile as it stands.
+        if !codes, x.count == 1 { return UnsafeMutableRawPointer(x.base).assumingMemoryBound(to: UInt8.self) }
+        let items = Int(table.activation_items(Int64(x.count), Int64(x.width)))
+        if tiledSerial != input.serial || tiledAsCodes != codes {
             var arguments = apus_quantize_arguments(
-                x: x.base, stride: Int64(x.stride), inputs: Int64(x.width), codes: codes,
-                code_stride: Int64(codeStride), scales: scales, sums: sums)
-            run(table.quantize, &arguments, items: x.count, nanoseconds: x.count * x.width / 2)
-            quantizedSerial = input.serial
+                x: x.base, stride: Int64(x.stride), rows: Int64(x.count), inputs: Int64(x.width),
+                activations: activations)
+            run(codes ? table.quantize : table.tile_floats, &arguments, items: items, nanoseconds: x.count * x.width)
+            (tiledSerial, tiledAsCodes, preparation) = (input.serial, codes, 0)
         }
-        var arguments = apus_product_arguments(
-            weight: weight.cWeight, rows: Int64(x.count), x: x.base, stride: Int64(x.stride), codes: codes,
-            code_stride: Int64(codeStride), scales: scales, sums: sums, out: out.base, out_stride: Int64(out.stride))
-        let panels = (weight.outputs + Int(APUS_PANEL) - 1) / Int(APUS_PANEL)
-        let time = weight.bytes / 8 + x.count * weight.inputs * weight.outputs / 64
-        run(table.product, &arguments, items: panels, nanoseconds: time)
+        if codes, preparation != weight.preparation {
+            var arguments = apus_prepare_arguments(
+                rows: Int64(x.count), inputs: Int64(x.width), type: Int32(weight.type.rawValue),
+                activations: activations)
+            run(table.prepare, &arguments, items: items, nanoseconds: x.count * x.width / 8)
+            preparation = weight.preparation
+        }
+        return activations
     }
 
     /// Rows of an embedding, one for each token of the batch, times a factor.

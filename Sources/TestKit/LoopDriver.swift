@@ -22,20 +22,44 @@ public final class LoopDriver {
 
     @discardableResult
     public func submit(_ request: GenerationRequest, endOfGeneration: [Int32] = []) throws -> Int {
-        let id = nextID
+        let id = newID()
+        return try loop.submit(request, id: id, endOfGeneration: endOfGeneration) { [unowned self] in take(id, $0) }
+    }
+
+    /// Enters parallel samples. Returns their ids.
+    @discardableResult
+    public func submit(samples requests: [GenerationRequest]) throws -> [Int] {
+        let ids = requests.map { _ in newID() }
+        try loop.submit(samples: requests, id: ids.first ?? 0) { [unowned self] index, outcome in
+            take(ids[index], outcome)
+        }
+        return ids
+    }
+
+    /// Forks a request. Returns the fork's id; its answer is what follows the tokens that it keeps.
+    @discardableResult
+    public func fork(_ original: Int, _ fork: Fork) throws -> Int {
+        let id = newID()
+        try loop.fork(original, fork, id: id) { [unowned self] in take(id, $0) }
+        return id
+    }
+
+    private func newID() -> Int {
         nextID += 1
-        answers[id] = Answer()
-        return try loop.submit(request, id: id, endOfGeneration: endOfGeneration) { [unowned self] outcome in
-            switch outcome {
-            case .success(.token(let token)):
-                answers[id]!.ids.append(token.id)
-                if let logprob = token.logprob { answers[id]!.logprobs.append(logprob) }
-            case .success(.prompt(let prompt)): answers[id]!.prompt = prompt
-            case .success(.finished(let reason, let statistics)):
-                answers[id]!.finish = reason
-                answers[id]!.statistics = statistics
-            case .failure(let error): answers[id]!.error = error
-            }
+        answers[nextID - 1] = Answer()
+        return nextID - 1
+    }
+
+    private func take(_ id: Int, _ outcome: Result<GenerationEvent, EngineError>) {
+        switch outcome {
+        case .success(.token(let token)):
+            answers[id]!.ids.append(token.id)
+            if let logprob = token.logprob { answers[id]!.logprobs.append(logprob) }
+        case .success(.prompt(let prompt)): answers[id]!.prompt = prompt
+        case .success(.finished(let reason, let statistics)):
+            answers[id]!.finish = reason
+            answers[id]!.statistics = statistics
+        case .failure(let error): answers[id]!.error = error
         }
     }
 

@@ -52,13 +52,33 @@ import Text
     }
 
     @Test func everyBuiltInModelOpens() throws {
-        for entry in BuiltInModels.all {
+        for entry in BuiltInModels.all where entry.path != nil {
             let path = try #require(try BuiltInModels.path(of: BuiltInModels.scheme + entry.name))
-            #expect(FileManager.default.fileExists(atPath: path))
-            #expect(!entry.summary.isEmpty)
+            #expect(path == entry.path && FileManager.default.fileExists(atPath: path))
+            #expect(try ModelFiles(BuiltInModels.scheme + entry.name).network().shape.parameters > 0)
+            _ = try TokenizerFiles.open(BuiltInModels.scheme + entry.name)
         }
+        #expect(BuiltInModels.all.allSatisfy { !$0.summary.isEmpty })
+        #expect(Set(BuiltInModels.all.map(\.name)).count == BuiltInModels.all.count)
         #expect(try BuiltInModels.path(of: "model.gguf") == nil)
         #expect(throws: CheckpointError.self) { try LanguageModel.load("builtin:none") }
+    }
+
+    @Test func modelsAreLookedForInOrder() {
+        func folders(_ environment: [String: String], _ executable: String, _ current: String) -> [String] {
+            BuiltInModels.folders(environment: environment, executable: executable, current: current)
+        }
+        #expect(
+            folders([:], "/opt/apus/bin/apus", "/home/anna")
+                == ["/opt/apus/bin/Models", "/opt/apus/share/apus/Models", "/home/anna/Models"])
+        #expect(
+            folders([:], "/src/apus/.build/x86/release/apus", "/src/apus")
+                == [
+                    "/src/apus/.build/x86/release/Models", "/src/apus/.build/x86/share/apus/Models", "/src/apus/Models",
+                ])
+        // The variable alone counts, unless it is empty.
+        #expect(folders(["APUS_MODELS": "/models"], "/usr/bin/apus", "/") == ["/models"])
+        #expect(folders(["APUS_MODELS": ""], "/usr/bin/apus", "/").last == "/Models")
     }
 
     @Test func theSameRequestGivesTheSameAnswer() async throws {

@@ -47,6 +47,29 @@ import Testing
         #expect(try ids(text("\(seed.uint64Value)")) == ids(random))
     }
 
+    /// A second process finds what the first one computed, and says the same to the last bit.
+    @Test func aPrefixStoreOutlivesTheProcess() throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let prompt = String(repeating: "Once upon a time there was a little dog who liked to play. ", count: 12)
+        func run(_ options: String...) throws -> (ids: [Int], logprobs: [Double], cached: Int, error: String) {
+            let outcome = try Apus.run(["run", prompt, "--max-tokens", "20", "--json"] + options)
+            let object = try outcome.json()
+            let timings = try #require(object["timings"] as? [String: Any])
+            return (
+                try #require(object["ids"] as? [Int]), try #require(object["logprobs"] as? [Double]),
+                try #require(timings["cached_tokens"] as? Int), outcome.error
+            )
+        }
+        let plain = try run()
+        let first = try run("--prefix-store", folder.path + "/pages")
+        let second = try run(
+            "--prefix-store", folder.path + "/pages", "--cache-bytes", "40M", "--prefix-store-bytes", "1GiB")
+        #expect(plain.cached == 0 && first.cached == 0 && second.cached >= 128)
+        for other in [first, second] { #expect(other.ids == plain.ids && other.logprobs == plain.logprobs) }
+        #expect(plain.error == "" && second.error.contains("of cache for"), "\(second.error)")
+    }
+
     @Test func stopsAndBiases() throws {
         let flags = ["--temperature", "0", "--max-tokens", "40", "--json"]
         let whole = try Apus.run(["run", "Once upon a time"] + flags).json()

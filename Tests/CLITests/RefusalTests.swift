@@ -20,6 +20,7 @@ import Testing
         ["--temperature", "-1"], ["--seed", "x"], ["--kernels", "foo"], ["--frobnicate"], ["--top-k", "-3"],
         ["--logit-bias", "rubbish"], ["--logit-bias", "5=nan"], ["--logit-bias", "99999999=1"], ["--samplers", "foo"],
         ["--stop-token", "-4"], ["--system", "x"], ["--cache-type", "f8"], ["--max-tokens", "99999999999999999999"],
+        ["--cache-bytes", "much"], ["--cache-bytes", "0"], ["--prefix-store-bytes", "1G"], ["--prefix-store", ""],
     ]) func wrongFlagsAreNamed(_ flags: [String]) throws {
         let name = flags[0] == "--kernels" ? "kernels" : flags[0]
         try expectRefusal(["run", "builtin:stories", "Hi"] + flags, code: 2, name, "See 'apus run --help'.")

@@ -64,16 +64,19 @@ import Testing
         #expect(continued.statistics.cachedTokens == 64)
     }
 
+    /// Four that begin with less than a page and give the same answer fill the same pages in the same steps.
     @Test func twoThatFillTheSamePageKeepOne() throws {
         let driver = try LoopDriver(model, sharing())
-        let prompt = tokens(100, 6)
-        for _ in 0..<4 { try driver.submit(request(prompt, generate: 2)) }
-        driver.loop.step()
-        // Six whole pages once, and for each request the page under way.
-        #expect(driver.loop.cacheUse.pages - driver.loop.cacheUse.freePages == 6 + 4)
+        let prompt = tokens(12, 6)
+        for _ in 0..<4 { try driver.submit(request(prompt, generate: 40)) }
+        for _ in 0..<26 { driver.loop.step() }
+        // 12 + 25 tokens each: two whole pages once, and for each request the page under way.
+        let statistics = driver.loop.statistics
+        #expect(statistics.pages - statistics.freePages == 2 + 4)
         #expect(driver.run().isEmpty)
-        #expect(driver.loop.cacheUse.indexedPages == 6)
-        #expect(driver.loop.cacheUse.freePages == driver.loop.cacheUse.pages - 6)
+        // 12 + 39 tokens went through the network.
+        #expect(driver.loop.statistics.indexedPages == 3)
+        #expect(driver.loop.statistics.freePages == driver.loop.statistics.pages - 3)
     }
 
     @Test func promptScoresAreNeverLeftOutForAHit() throws {
@@ -105,7 +108,7 @@ import Testing
                 #expect(driver.loop.violations() == [], "after \(steps) steps")
             }
             #expect(driver.loop.isIdle)
-            let use = driver.loop.cacheUse
+            let use = driver.loop.statistics
             #expect(use.freePages + use.indexedPages == use.pages, "after \(steps) steps")
             #expect(driver.answers.values.allSatisfy { $0.finish == .cancelled })
             if !shares { #expect(use.indexedPages == 0) }

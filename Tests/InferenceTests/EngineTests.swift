@@ -142,7 +142,7 @@ import Testing
         let driver = try LoopDriver(model, configuration)
         let prompt = InvarianceTests.prompt(40, 1, vocabulary: model.shape.vocabulary)
         _ = try driver.run((0..<3).map { GenerationRequest(prompt: prompt, maximumTokens: 8, seed: UInt64($0)) })
-        let use = driver.loop.cacheUse
+        let use = driver.loop.statistics
         let admissions = 3 + driver.answers.values.reduce(0) { $0 + $1.statistics.preemptions }
         #expect(use.queriedTokens <= admissions * 48)
         #expect(use.queriedTokens >= 3 * 40)
@@ -202,7 +202,7 @@ import Testing
 }
 
 /// A stop condition that holds the engine's thread at one token until it is opened, and never stops anything.
-private final class Gate: StopCondition {
+final class Gate: StopCondition {
     private let holdsToken: Int
     private let isOpen = Atomic<Bool>(false)
     private let count = Atomic<Int>(0)

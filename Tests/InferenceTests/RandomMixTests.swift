@@ -1,32 +1,40 @@
+import Foundation
 import Inference
 import Models
 import Tensors
 import TestKit
 import Testing
 
-/// SplitMix64, so that a failing run comes back.
-private struct Dice: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = (state ^ state >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
-    }
-}
-
-/// Thousands of random events on one engine: after each the laws of the cache hold, and every request gets the answer it
-/// gets alone, or the beginning of it where it was cancelled.
+/// Thousands of random events on one engine (submissions, parallel samples, forks, cancellations, deadlines, changes of priority
+/// and of memory, steps): after each the laws of the cache hold, and every request gets the answer it gets alone, or the
+/// beginning of it where it was ended early.
+///
+/// `APUS_RANDOM_EVENTS=100000` sets the number of events of each engine.
 @Suite struct RandomMixTests {
-    /// What one submission got.
+    /// What one submission got, and what it should get.
     final class Record {
         let kind: Int
+        let sample: UInt32
+        /// The tokens of the answer that it began with.
+        let kept: Int
+        /// The whole answer.
+        let expected: Expected
+        var deadline: Int?
         var ids: [Int32] = []
         var logprobs: [Float] = []
         var ends: [FinishReason] = []
+        var errors: [EngineError] = []
 
-        init(kind: Int) { self.kind = kind }
+        init(kind: Int, sample: UInt32, kept: Int, expected: Expected) {
+            (self.kind, self.sample, self.kept, self.expected) = (kind, sample, kept, expected)
+        }
+
+        var isOver: Bool { !ends.isEmpty || !errors.isEmpty }
+    }
+
+    struct Expected {
+        var ids: [Int32]
+        var logprobs: [Float]
     }
 
     /// Prompts that share beginnings, some of whole pages, greedy and sampled, with and without prompt scores.
@@ -37,9 +45,46 @@ private struct Dice: RandomNumberGenerator {
             var sampling = SamplingParameters()
             sampling.temperature = kind % 2 == 0 ? 0 : 1
             sampling.logprobs = 0
-            return GenerationRequest(
+            var request = GenerationRequest(
                 prompt: Array(stems[kind % 3].prefix([48, 32, 17, 1][kind % 4])) + tail, sampling: sampling,
                 maximumTokens: kind * 7 % 23, seed: UInt64(kind), promptLogprobs: kind % 6 == 5 ? 1 : nil)
+            request.user = "user \(kind % 4)"
+            request.cacheSalt = kind % 7 == 6 ? "apart" : nil
+            request.reuse = [nil, .needed, .notNeeded][kind % 3]
+            return request
+        }
+    }
+
+    /// What requests and forks get alone, worked out once each.
+    final class Oracle {
+        private struct Key: Hashable {
+            let kind: Int
+            let sample: UInt32
+            let kept: [Int32]
+        }
+
+        let model: any Model
+        let kinds: [GenerationRequest]
+        private var known: [Key: Expected] = [:]
+
+        init(_ model: any Model) {
+            self.model = model
+            kinds = RandomMixTests.kinds(model)
+        }
+
+        /// The whole answer of a request of this kind whose answer begins with the kept tokens.
+        func answer(_ kind: Int, _ sample: UInt32, keeping kept: Expected) throws -> Expected {
+            let key = Key(kind: kind, sample: sample, kept: kept.ids)
+            if let answer = known[key] { return answer }
+            var request = kinds[kind]
+            request.prompt += kept.ids
+            request.sampleIndex = sample
+            request.maximumTokens! -= kept.ids.count
+            request.promptLogprobs = nil
+            let rest = try InvarianceTests.alone([request], model)[0]
+            let whole = Expected(ids: kept.ids + rest.ids, logprobs: kept.logprobs + rest.logprobs)
+            known[key] = whole
+            return whole
         }
     }
 
@@ -49,77 +94,198 @@ private struct Dice: RandomNumberGenerator {
         var budget: Int
         var running: Int
         var shares: Bool
+        var order = SchedulingOrder.priority
+        var eviction = EvictionOrder.cost
+        var swap = 0
+        var stores = false
         var testDescription: String { name }
     }
 
     static let shapes = [
         Shape(name: "plenty", pages: 400, budget: 64, running: 64, shares: true),
-        Shape(name: "short of pages", pages: 9, budget: 64, running: 64, shares: true),
-        Shape(name: "short of pages, nothing shared", pages: 9, budget: 64, running: 8, shares: false),
-        Shape(name: "short of everything", pages: 14, budget: 5, running: 4, shares: true),
+        Shape(name: "short of pages", pages: 12, budget: 64, running: 64, shares: true, eviction: .marking),
+        Shape(name: "short of pages, nothing shared", pages: 12, budget: 64, running: 8, shares: false, order: .fair),
+        Shape(name: "short of everything", pages: 14, budget: 5, running: 4, shares: true, order: .prefix),
+        Shape(name: "swapping", pages: 13, budget: 48, running: 16, shares: true, eviction: .recency, swap: 9),
+        Shape(
+            name: "every tier", pages: 15, budget: 32, running: 12, shares: true, order: .fair, swap: 5, stores: true),
     ]
 
-    @Test(arguments: shapes) func lawsHoldAfterEveryEvent(_ shape: Shape) throws {
-        let model = try InvarianceTests.load("models/llama-plain")
-        let kinds = Self.kinds(model)
-        let expected = try InvarianceTests.alone(kinds, model)
-        var configuration = InvarianceTests.configuration()
-        configuration.cacheBytes =
-            shape.pages * CacheStorage.pageBytes(layers: model.shape.cache, pageSize: 16, type: .f32)
-        configuration.tokenBudget = shape.budget
-        configuration.maximumRunning = shape.running
-        configuration.sharesPrefixes = shape.shares
-        let loop = try EngineLoop(model: model, configuration: configuration)
+    static let events = ProcessInfo.processInfo.environment["APUS_RANDOM_EVENTS"].flatMap { Int($0) } ?? 2000
+
+    /// One engine and everything that was asked of it.
+    final class Run {
+        let loop: EngineLoop
+        let oracle: Oracle
+        let shape: Shape
         var dice = Dice(state: 5)
         var records: [Record] = []
+        var live: [Int] = []
+        var time = 0
         var broken = 0
+        private let page: Int
+        private let model: TimedModel
+
+        init(_ shape: Shape, _ oracle: Oracle, folder: String) throws {
+            (self.shape, self.oracle) = (shape, oracle)
+            model = TimedModel(oracle.model) { 0.0001 * Double($0) }
+            page = CacheStorage.pageBytes(layers: oracle.model.shape.cache, pageSize: 16, type: .f32)
+            var configuration = InvarianceTests.configuration()
+            configuration.cacheBytes = shape.pages * page
+            configuration.tokenBudget = shape.budget
+            configuration.maximumRunning = shape.running
+            configuration.sharesPrefixes = shape.shares
+            configuration.scheduling = shape.order
+            configuration.eviction = shape.eviction
+            configuration.swapBytes = shape.swap * page
+            if shape.stores {
+                configuration.prefixStore = PrefixStoreConfiguration(folder: folder, maximumBytes: 30 * page)
+            }
+            loop = try EngineLoop(model: model, configuration: configuration)
+            loop.now = { [unowned self] in model.clock + .milliseconds(time) }
+        }
+
+        func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &dice) < percent }
+
         func check(_ event: String) {
             let violations = loop.violations()
             if !violations.isEmpty, broken < 3 { Issue.record("after \(event): \(violations.prefix(4))") }
             broken += violations.isEmpty ? 0 : 1
+            live.removeAll { records[$0].isOver }
         }
-        for _ in 0..<2500 {
-            switch UInt.random(in: 0..<100, using: &dice) {
-            case 0..<14:
-                let record = Record(kind: Int.random(in: 0..<kinds.count, using: &dice))
-                records.append(record)
-                try loop.submit(kinds[record.kind], id: records.count - 1) { outcome in
-                    switch outcome {
-                    case .success(.token(let token)):
-                        record.ids.append(token.id)
-                        record.logprobs.append(token.logprob ?? .nan)
-                    case .success(.finished(let reason, _)): record.ends.append(reason)
-                    case .success(.prompt): break
-                    case .failure(let error): Issue.record("\(error)")
-                    }
-                }
+
+        func take(_ record: Record, _ outcome: Result<GenerationEvent, EngineError>) {
+            switch outcome {
+            case .success(.token(let token)):
+                record.ids.append(token.id)
+                record.logprobs.append(token.logprob ?? .nan)
+            case .success(.finished(let reason, _)): record.ends.append(reason)
+            case .success(.prompt): break
+            case .failure(let error): record.errors.append(error)
+            }
+        }
+
+        func add(_ kind: Int, _ sample: UInt32, keeping kept: Expected, _ deadline: Int?) throws -> Record {
+            let expected = try oracle.answer(kind, sample, keeping: kept)
+            let record = Record(kind: kind, sample: sample, kept: kept.ids.count, expected: expected)
+            record.deadline = deadline
+            live.append(records.count)
+            records.append(record)
+            return record
+        }
+
+        func submit() throws {
+            let kind = Int.random(in: 0..<oracle.kinds.count, using: &dice)
+            var request = oracle.kinds[kind]
+            request.priority = chance(50) ? .interactive : .batch
+            var deadline: Int?
+            if chance(15) {
+                deadline = time + Int.random(in: 0..<90, using: &dice)
+                request.deadline = model.clock + .milliseconds(deadline!)
+            }
+            let samples = chance(20) && request.promptLogprobs == nil ? Int.random(in: 2...5, using: &dice) : 1
+            let first = records.count
+            let none = Expected(ids: [], logprobs: [])
+            let group = try (0..<samples).map { try add(kind, UInt32($0), keeping: none, deadline) }
+            let requests = (0..<samples).map { sample in
+                var copy = request
+                copy.sampleIndex = UInt32(sample)
+                return copy
+            }
+            try loop.submit(samples: requests, id: first) { [unowned self] in take(group[$0], $1) }
+        }
+
+        func fork() throws {
+            guard let original = live.randomElement(using: &dice) else { return }
+            let source = records[original]
+            let have = source.kept + source.ids.count
+            let kept = chance(30) ? have : Int.random(in: 0...have, using: &dice)
+            guard kept < oracle.kinds[source.kind].maximumTokens! else { return }
+            let sample = chance(50) ? source.sample : source.sample + 1
+            let beginning = Expected(
+                ids: Array(source.expected.ids.prefix(kept)), logprobs: Array(source.expected.logprobs.prefix(kept)))
+            let record = try add(source.kind, sample, keeping: beginning, source.deadline)
+            try loop.fork(original, Fork(at: kept, sampleIndex: sample), id: records.count - 1) { [unowned self] in
+                take(record, $0)
+            }
+        }
+
+        func event() throws {
+            switch Int.random(in: 0..<100, using: &dice) {
+            case 0..<12 where live.count < 60:
+                try submit()
                 check("a submission")
-            case 14..<19 where !records.isEmpty:
-                // Mostly someone new, sometimes someone who is long done.
-                let newest = Bool.random(using: &dice) ? max(0, records.count - 8) : 0
-                loop.cancel(id: Int.random(in: newest..<records.count, using: &dice))
+            case 12..<17 where live.count < 60:
+                try fork()
+                check("a fork")
+            case 17..<21 where !records.isEmpty:
+                // Mostly someone present, sometimes someone who is long done.
+                loop.cancel(
+                    id: chance(20)
+                        ? Int.random(in: 0..<records.count, using: &dice) : live.randomElement(using: &dice) ?? 0)
                 check("a cancellation")
+            case 21..<24:
+                if let id = live.randomElement(using: &dice) {
+                    loop.setPriority(chance(50) ? .interactive : .batch, id: id)
+                    check("a change of priority")
+                }
+            case 24..<26:
+                // Rarely so little that some can never run.
+                let pages = chance(5) ? 5 : Int.random(in: min(9, shape.pages)...shape.pages, using: &dice)
+                loop.setCacheBytes(pages * page)
+                let now = loop.statistics
+                if now.usedPages + now.cachedPages > pages { Issue.record("\(pages) pages allowed: \(now)") }
+                check("a change of memory")
             default:
+                time += Int.random(in: 0..<3, using: &dice)
                 loop.step()
                 check("a step")
             }
         }
-        while !loop.isIdle {
-            loop.step()
-            check("a step")
-        }
-        let use = loop.cacheUse
-        #expect(use.freePages + use.indexedPages == use.pages, "all pages but the index's are free")
-        #expect(records.count > 250 && records.count { $0.ends == [.cancelled] } > 15)
-        for (id, record) in records.enumerated() {
-            let reference = expected[record.kind]
-            #expect(record.ends.count == 1, "request \(id) ends once")
-            if record.ends == [.cancelled] {
-                #expect(reference.ids.starts(with: record.ids), "request \(id), cancelled")
-            } else {
-                #expect(record.ids == reference.ids, "request \(id), kind \(record.kind)")
-                #expect(record.logprobs.map(\.bitPattern) == reference.logprobs.map(\.bitPattern), "request \(id)")
+
+        func finish() {
+            loop.setCacheBytes(shape.pages * page)
+            while !loop.isIdle {
+                time += 1
+                loop.step()
+                check("a step")
             }
         }
+    }
+
+    @Test(arguments: shapes) func lawsHoldAfterEveryEvent(_ shape: Shape) throws {
+        let oracle = Oracle(try InvarianceTests.load("models/llama-plain"))
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("apus-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let run = try Run(shape, oracle, folder: folder)
+        for _ in 0..<Self.events { try run.event() }
+        run.finish()
+        let now = run.loop.statistics
+        #expect(now.freePages + now.cachedPages == now.pages, "all pages but the index's are free")
+        #expect(now.submitted == run.records.count && now.finished + now.cancelled + now.failed == now.submitted)
+        #expect(run.broken == 0)
+        var counts: [String: Int] = [:]
+        for (id, record) in run.records.enumerated() {
+            #expect(record.ends.count + record.errors.count == 1, "request \(id) ends once")
+            let expected = Array(record.expected.ids.dropFirst(record.kept))
+            let logprobs = record.expected.logprobs.dropFirst(record.kept).map(\.bitPattern)
+            let bits = record.logprobs.map(\.bitPattern)
+            if record.ends == [.length] {
+                #expect(record.ids == expected && bits == logprobs, "request \(id), kind \(record.kind)")
+            } else {
+                #expect(expected.starts(with: record.ids) && logprobs.starts(with: bits), "request \(id), ended early")
+            }
+            for error in record.errors {
+                if case .cacheTooSmall(let needed, 5, 16) = error, needed > 5 { continue }
+                Issue.record("request \(id): \(error)")
+            }
+            counts[record.ends.first?.rawValue ?? "error", default: 0] += 1
+            counts["forks", default: 0] += record.kept > 0 ? 1 : 0
+        }
+        #expect(
+            counts["length"]! > Self.events / 30 && counts["cancelled"]! > 5 && counts["deadline"]! > 5, "\(counts)")
+        #expect(counts["forks"]! > 5 && now.forks > 5)
+        if shape.pages < 20 { #expect(now.preemptions > 0 && (now.evictions > 0 || !shape.shares)) }
+        if shape.swap > 0 { #expect(now.swappedInPages + now.loadedPages > 0) }
     }
 }

@@ -28,12 +28,12 @@ import Testing
         for (index, length) in lengths.enumerated() { try driver.submit(greedy(length, index, generate: 9)) }
         var before = 0
         while driver.loop.step() {
-            let rows = driver.loop.totals.rows - before
+            let rows = driver.loop.statistics.rows - before
             #expect(rows >= 1 && rows <= budget)
-            before = driver.loop.totals.rows
+            before = driver.loop.statistics.rows
         }
         // The last token of an answer is never put through the network.
-        #expect(driver.loop.totals.rows == lengths.reduce(0, +) + lengths.count * (9 - 1))
+        #expect(driver.loop.statistics.rows == lengths.reduce(0, +) + lengths.count * (9 - 1))
         #expect(driver.answers.values.allSatisfy { $0.ids.count == 9 && $0.finish == .length })
     }
 
@@ -44,7 +44,7 @@ import Testing
             let driver = try LoopDriver(model, configuration)
             try driver.submit(greedy(length, 1, generate: 1))
             driver.run()
-            #expect(driver.loop.totals.steps == steps, "\(length) tokens by \(budget)")
+            #expect(driver.loop.statistics.steps == steps, "\(length) tokens by \(budget)")
         }
     }
 
@@ -58,12 +58,12 @@ import Testing
         var steps = 0
         while driver.answers[long]!.ids.isEmpty {
             let count = driver.answers[answer]!.ids.count
-            let rows = driver.loop.totals.rows
+            let rows = driver.loop.statistics.rows
             driver.loop.step()
             steps += 1
             #expect(driver.answers[answer]!.ids.count == count + 1, "the answer got its token in step \(steps)")
             // What the answer leaves goes to the prompt: no row of the budget is wasted while there is work.
-            #expect(driver.loop.totals.rows - rows == min(8, 1 + 200 - (steps - 1) * 7))
+            #expect(driver.loop.statistics.rows - rows == min(8, 1 + 200 - (steps - 1) * 7))
         }
         #expect(steps == 29)
         driver.run()

@@ -14,7 +14,8 @@ import Testing
 
     /// Stores keys and values in pages taken in a mixed order, then answers the queries in one call.
     static func attend(
-        _ table: KernelTable, keys: [[Float]], values: [[Float]], queries: [Query], pageSize: Int
+        _ table: KernelTable, keys: [[Float]], values: [[Float]], queries: [Query], pageSize: Int,
+        tileRows: Int = 24, apart: Bool = false
     ) -> [[Float]] {
         let slots = keys.count
         let pageCount = (slots + pageSize - 1) / pageSize
@@ -47,6 +48,9 @@ import Testing
         var valueRows = values.flatMap { $0 }
         var queryRows = queries.flatMap(\.elements)
         var out = [Float](repeating: .nan, count: queries.count * valueWidth)
+        let tiles = stride(from: 0, to: queries.count, by: tileRows).map { Int32($0) } + [Int32(queries.count)]
+        let spans = apart ? (slots + 511) / 512 : 1
+        var partials = [Float](repeating: .nan, count: queries.count * spans * (16 + paddedValue))
         pages.withUnsafeMutableBufferPointer { pages in
             let base = UnsafePointer(pages.baseAddress)
             var stored = (0..<slots).map { apus_cache_row(pages: base, slot: Int32($0), low: 0, high: 0) }
@@ -64,12 +68,19 @@ import Testing
             queryRows.withUnsafeMutableBufferPointer { queryRows in
                 out.withUnsafeMutableBufferPointer { out in
                     asked.withUnsafeMutableBufferPointer { asked in
-                        var arguments = apus_attention_arguments(
-                            layer: layer, rows: asked.baseAddress, queries: queryRows.baseAddress,
-                            query_stride: Int64(keyWidth), out: out.baseAddress, out_stride: Int64(valueWidth),
-                            group: 1,
-                            scale: 0.7, soft_cap: 0)
-                        table.kernels.attention(&arguments, 0, Int64(queries.count), scratch)
+                        tiles.withUnsafeBufferPointer { tiles in
+                            partials.withUnsafeMutableBufferPointer { partials in
+                                var arguments = apus_attention_arguments(
+                                    layer: layer, rows: asked.baseAddress, tiles: tiles.baseAddress,
+                                    queries: queryRows.baseAddress, query_stride: Int64(keyWidth),
+                                    out: out.baseAddress, out_stride: Int64(valueWidth), group: 1,
+                                    spans: Int32(spans), partials: partials.baseAddress, scale: 0.7, soft_cap: 0)
+                                table.kernels.attention(&arguments, 0, Int64((tiles.count - 1) * spans), scratch)
+                                if spans > 1 {
+                                    table.kernels.attention_merge(&arguments, 0, Int64(queries.count), scratch)
+                                }
+                            }
+                        }
                     }
                 }
             }
@@ -84,9 +95,10 @@ import Testing
         let keys = gaussianRows(slots, Self.keyWidth, &random)
         let values = gaussianRows(slots, Self.valueWidth, &random)
         let ranges = [
-            (0, 1), (0, 15), (0, 16), (0, 17), (0, 63), (0, 64), (0, 65), (0, 129), (0, 1023), (0, 1024), (0, 1025),
-            (0, 1100), (0, 2200), (5, 70), (63, 64), (64, 65), (77, 300), (1000, 1030), (1024, 1025), (1023, 2100),
-            (2047, 2200),
+            (0, 1), (0, 15), (0, 16), (0, 17), (0, 63), (0, 64), (0, 65), (0, 129), (0, 511), (0, 512), (0, 513),
+            (0, 1100), (0, 2200), (5, 70), (127, 128), (128, 129), (77, 300), (500, 530), (512, 513), (511, 2100),
+            (2047, 2200), (0, 127), (0, 128), (0, 130), (0, 131), (0, 132), (0, 133), (0, 134), (0, 135),
+            (90, 136), (91, 137), (92, 138), (93, 139), (94, 140), (95, 141), (96, 142), (97, 143),
         ]
         let queries = ranges.map { Query(low: $0.0, high: $0.1, elements: gaussianRows(1, Self.keyWidth, &random)[0]) }
         let expected = queries.map {
@@ -97,6 +109,12 @@ import Testing
             let together = Self.attend(table, keys: keys, values: values, queries: queries, pageSize: pageSize)
             for (index, range) in ranges.enumerated() {
                 #expect(sameBits(together[index], expected[index]), "\(table.name): slots \(range), among others")
+            }
+            for (tileRows, apart) in [(1, false), (5, false), (24, true), (3, true)] {
+                let cut = Self.attend(
+                    table, keys: keys, values: values, queries: queries, pageSize: pageSize, tileRows: tileRows,
+                    apart: apart)
+                #expect(sameRows(cut, expected), "\(table.name): tiles of \(tileRows), spans apart: \(apart)")
             }
             for index in [2, 10, 12, 16] {
                 let alone = Self.attend(

@@ -54,34 +54,35 @@ struct KernelTable: @unchecked Sendable {
         let stride = 32 * panelCount + 3
         let mark = Float(bitPattern: 0x7FC0_1234)
         var x = rows.flatMap { $0 }
-        var codes = [Int8](repeating: 0, count: count * inputs)
-        var scales = [Float](repeating: 0, count: count * inputs / 32)
-        var sums = [Int32](repeating: 0, count: count * inputs / 16)
+        var activations = [UInt8](repeating: 0xA5, count: count * ((inputs + 255) / 256) * Int(APUS_ACTIVATION_BYTES))
         var out = [Float](repeating: mark, count: count * stride)
         let scratch = UnsafeMutableRawPointer.allocate(byteCount: scratchBytes, alignment: 64)
         defer { scratch.deallocate() }
+        let panelled = GuardedPanels(weight.c, kernels)
         x.withUnsafeMutableBufferPointer { x in
-            codes.withUnsafeMutableBufferPointer { codes in
-                scales.withUnsafeMutableBufferPointer { scales in
-                    sums.withUnsafeMutableBufferPointer { sums in
-                        out.withUnsafeMutableBufferPointer { out in
-                            var quantize = apus_quantize_arguments(
-                                x: x.baseAddress, stride: Int64(inputs), inputs: Int64(inputs),
-                                codes: codes.baseAddress, code_stride: Int64(inputs), scales: scales.baseAddress,
-                                sums: sums.baseAddress)
-                            kernels.quantize(&quantize, 0, Int64(count), scratch)
-                            var product = apus_product_arguments(
-                                weight: weight.c, rows: Int64(count), x: x.baseAddress, stride: Int64(inputs),
-                                codes: codes.baseAddress, code_stride: Int64(inputs), scales: scales.baseAddress,
-                                sums: sums.baseAddress, out: out.baseAddress, out_stride: Int64(stride))
-                            for part in panels ?? [0..<panelCount] {
-                                kernels.product(&product, Int64(part.lowerBound), Int64(part.upperBound), scratch)
-                            }
-                        }
+            activations.withUnsafeMutableBufferPointer { activations in
+                out.withUnsafeMutableBufferPointer { out in
+                    let items = kernels.activation_items(Int64(count), Int64(inputs))
+                    var quantize = apus_quantize_arguments(
+                        x: x.baseAddress, stride: Int64(inputs), rows: Int64(count), inputs: Int64(inputs),
+                        activations: activations.baseAddress)
+                    kernels.quantize(&quantize, 0, items, scratch)
+                    var prepare = apus_prepare_arguments(
+                        rows: Int64(count), inputs: Int64(inputs), type: Int32(weight.format.type),
+                        activations: activations.baseAddress)
+                    kernels.prepare(&prepare, 0, items, scratch)
+                    var product = apus_product_arguments()
+                    product.parts.0 = panelled.part(into: out.baseAddress!, stride: stride)
+                    product.part_count = 1
+                    product.rows = Int64(count)
+                    product.activations = UnsafePointer(activations.baseAddress)
+                    for part in panels ?? [0..<panelCount] {
+                        kernels.product(&product, Int64(part.lowerBound), Int64(part.upperBound), scratch)
                     }
                 }
             }
         }
+        withExtendedLifetime(panelled) {}
         return (0..<count).map { row in
             for column in 32 * panelCount..<stride {
                 #expect(out[row * stride + column].bitPattern == mark.bitPattern, "\(name) wrote past its panels")
@@ -93,6 +94,39 @@ struct KernelTable: @unchecked Sendable {
 
 /// APUS_SCRATCH_BYTES: a macro with a product does not reach Swift.
 let scratchBytes = 64 * 1024
+
+/// The panels of a weight, their last byte the last of a page with no page behind it.
+final class GuardedPanels {
+    let weight: apus_weight, panelBytes: Int64, panelCount: Int
+    private let mapping: UnsafeMutableRawPointer, mapped: Int, base: UnsafeMutablePointer<UInt8>
+
+    init(_ weight: apus_weight, _ kernels: apus_kernels) {
+        self.weight = weight
+        panelBytes = apus_panel_bytes(weight.type, weight.inputs)
+        panelCount = (Int(weight.outputs) + 31) / 32
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        let count = panelCount * Int(panelBytes)
+        let filled = (count + page - 1) / page * page
+        mapped = filled + page
+        mapping = mmap(nil, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        base = (mapping + (filled - count)).assumingMemoryBound(to: UInt8.self)
+        mprotect(mapping + filled, page, PROT_NONE)
+        var arguments = apus_pack_arguments(weight: weight, panels: base, panel_bytes: panelBytes)
+        let scratch = UnsafeMutableRawPointer.allocate(byteCount: scratchBytes, alignment: 64)
+        defer { scratch.deallocate() }
+        kernels.pack(&arguments, 0, Int64(panelCount), scratch)
+    }
+
+    deinit { munmap(mapping, mapped) }
+
+    var bytes: [UInt8] { Array(UnsafeBufferPointer(start: base, count: panelCount * Int(panelBytes))) }
+
+    func part(into out: UnsafeMutablePointer<Float>, stride: Int) -> apus_product_part {
+        apus_product_part(
+            panels: base, panel_bytes: panelBytes, panel_count: Int64(panelCount), inputs: weight.inputs,
+            type: weight.type, out: out, out_stride: Int64(stride))
+    }
+}
 
 /// A weight whose last byte is the last of a page with no page behind it: reading past its end stops the test.
 final class GuardedWeight: @unchecked Sendable {

@@ -134,6 +134,17 @@ import Testing
         }
     }
 
+    /// Panels are laid out alike by every table, so that one file of them serves all.
+    @Test(arguments: FormatReference.all)
+    func everyTableLaysOutTheSamePanels(_ format: FormatReference) {
+        var random = SeededGenerator(state: 8)
+        let weight = GuardedWeight(format, outputs: 70, inputs: format.inputCounts.last!, random: &random)
+        let expected = GuardedPanels(weight.c, KernelTable.portable.kernels)
+        for table in KernelTable.all {
+            #expect(GuardedPanels(weight.c, table.kernels).bytes == expected.bytes, "\(table.name)")
+        }
+    }
+
     /// All codes at one end and activations at theirs: where an 8- or 16-bit step could saturate.
     @Test(arguments: FormatReference.all)
     func extremeCodesSumExactly(_ format: FormatReference) {

@@ -53,20 +53,20 @@ enum OperationReference {
         }
     }
 
-    /// Attention of one query over slots low..<high: blocks of 64 slots from zero, merged ascending into spans of 1,024,
+    /// Attention of one query over slots low..<high: blocks of 128 slots from zero, merged ascending into spans of 512,
     /// spans merged ascending. keys and values: [slot][element].
     static func attention(
         _ query: [Float], keys: [[Float]], values: [[Float]], low: Int, high: Int, scale: Float
     ) -> [Float] {
         var total: Attended?
         var span: Attended?
-        var block = low / 64 * 64
+        var block = low / 128 * 128
         while block < high {
-            if block % 1024 == 0, let done = span {
+            if block % 512 == 0, let done = span {
                 if total == nil { total = done } else { total!.merge(done) }
                 span = nil
             }
-            let slots = max(low, block)..<min(high, block + 64)
+            let slots = max(low, block)..<min(high, block + 128)
             let scores = slots.map { slot in
                 zip(query, keys[slot]).reduce(Float(0)) { $0.addingProduct($1.0, $1.1) } * scale
             }
@@ -80,7 +80,7 @@ enum OperationReference {
             }
             let attended = Attended(largest: largest, sum: fold(lanes), values: sums)
             if span == nil { span = attended } else { span!.merge(attended) }
-            block += 64
+            block += 128
         }
         if total == nil { total = span } else { total!.merge(span!) }
         return total!.values.map { $0 / total!.sum }

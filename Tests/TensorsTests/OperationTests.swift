@@ -27,16 +27,29 @@ import Testing
         }
         var x = rows.flatMap { $0 }
         var out = [Float](repeating: .nan, count: rows.count * stride)
+        var activations = [Float](repeating: .nan, count: rows.count * inputs)
         bytes.withUnsafeMutableBufferPointer { bytes in
+            let panels = GuardedPanels(
+                apus_weight(
+                    data: bytes.baseAddress, outputs: Int64(weight.count), inputs: Int64(inputs),
+                    row_bytes: Int64(bytes.count / weight.count), type: Int32(type)), table.kernels)
             x.withUnsafeMutableBufferPointer { x in
-                out.withUnsafeMutableBufferPointer { out in
-                    let c = apus_weight(
-                        data: bytes.baseAddress, outputs: Int64(weight.count), inputs: Int64(inputs),
-                        row_bytes: Int64(bytes.count / weight.count), type: Int32(type))
-                    var arguments = apus_product_arguments(
-                        weight: c, rows: Int64(rows.count), x: x.baseAddress, stride: Int64(inputs), codes: nil,
-                        code_stride: 0, scales: nil, sums: nil, out: out.baseAddress, out_stride: Int64(stride))
-                    scratch { table.kernels.product(&arguments, 0, Int64(stride / 32), $0) }
+                activations.withUnsafeMutableBytes { activations in
+                    out.withUnsafeMutableBufferPointer { out in
+                        let tiled = activations.baseAddress!.assumingMemoryBound(to: UInt8.self)
+                        var tile = apus_quantize_arguments(
+                            x: x.baseAddress, stride: Int64(inputs), rows: Int64(rows.count), inputs: Int64(inputs),
+                            activations: tiled)
+                        let items = table.kernels.activation_items(Int64(rows.count), Int64(inputs))
+                        scratch { table.kernels.tile_floats(&tile, 0, items, $0) }
+                        var arguments = apus_product_arguments()
+                        arguments.parts.0 = panels.part(into: out.baseAddress!, stride: stride)
+                        arguments.part_count = 1
+                        arguments.rows = Int64(rows.count)
+                        arguments.activations = UnsafePointer(tiled)
+                        scratch { table.kernels.product(&arguments, 0, Int64(stride / 32), $0) }
+                        withExtendedLifetime(panels) {}
+                    }
                 }
             }
         }
@@ -159,20 +172,27 @@ import Testing
         }
         let expected = FormatProductTests.quantized(row)
         for table in KernelTable.all {
-            var codes = [Int8](repeating: 0, count: row.count)
-            var scales = [Float](repeating: 0, count: row.count / 32)
-            var sums = [Int32](repeating: 0, count: row.count / 16)
+            let chunks = (row.count + 255) / 256
+            var activations = [UInt8](repeating: 0, count: chunks * Int(APUS_ACTIVATION_BYTES))
             row.withUnsafeMutableBufferPointer { x in
-                codes.withUnsafeMutableBufferPointer { codes in
-                    scales.withUnsafeMutableBufferPointer { scales in
-                        sums.withUnsafeMutableBufferPointer { sums in
-                            var arguments = apus_quantize_arguments(
-                                x: x.baseAddress, stride: Int64(x.count), inputs: Int64(x.count),
-                                codes: codes.baseAddress, code_stride: Int64(x.count), scales: scales.baseAddress,
-                                sums: sums.baseAddress)
-                            Self.scratch { table.kernels.quantize(&arguments, 0, 1, $0) }
-                        }
+                activations.withUnsafeMutableBufferPointer { activations in
+                    var arguments = apus_quantize_arguments(
+                        x: x.baseAddress, stride: Int64(x.count), rows: 1, inputs: Int64(x.count),
+                        activations: activations.baseAddress)
+                    let items = table.kernels.activation_items(1, Int64(x.count))
+                    Self.scratch { table.kernels.quantize(&arguments, 0, items, $0) }
+                }
+            }
+            // A chunk of a single row: 256 codes, then 8 scales.
+            var codes: [Int8] = []
+            var scales: [Float] = []
+            activations.withUnsafeBytes { bytes in
+                for block in 0..<row.count / 32 {
+                    let chunk = block / 8 * Int(APUS_ACTIVATION_BYTES)
+                    for index in 0..<32 {
+                        codes.append(bytes.load(fromByteOffset: chunk + block % 8 * 32 + index, as: Int8.self))
                     }
+                    scales.append(bytes.loadUnaligned(fromByteOffset: chunk + 256 + block % 8 * 4, as: Float.self))
                 }
             }
             #expect(codes.map(Int.init) == expected.codes, "\(table.name)")

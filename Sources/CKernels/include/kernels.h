@@ -14,7 +14,7 @@
 //    16 or 32 inputs, then fma(float(subsum), weight_scale * activation_scale, chain), then for formats with a
 //    minimum fma(minimum, activation_scale * float(sum of activation codes), chain);
 //  - norms: 16 lanes (element i in lane i mod 16), each ascending by fma, folded 8, 4, 2, 1;
-//  - attention: blocks of 64 slots, merged ascending into spans of 1,024, spans merged ascending.
+//  - attention: blocks of 128 slots, merged ascending into spans of 512, spans merged ascending.
 
 /// Element types; the numbers are those of the GGUF format.
 enum {
@@ -25,7 +25,7 @@ enum {
 
 /// Outputs that one panel of a product computes together; the outputs of a product are padded to whole panels.
 #define APUS_PANEL 32
-/// Words of 4 bytes along the inputs that one step of a product unpacks: 64 floats or 256 codes.
+/// Words of 4 bytes along the inputs that a step of a product takes: 64 floats or 256 codes.
 #define APUS_CHUNK_WORDS 64
 /// Bytes of scratch that every operation may use for itself, one area a thread.
 #define APUS_SCRATCH_BYTES (64 * 1024)
@@ -37,30 +37,58 @@ typedef struct {
     int32_t type;
 } apus_weight;
 
+/// Bytes of one panel of a weight: 32 outputs × `inputs` elements (see layout.inc).
+int64_t apus_panel_bytes(int32_t type, int64_t inputs);
+
+/// What products of this format need prepared of the activations, as a number: formats of one class share it.
+int32_t apus_preparation(int32_t type);
+
 typedef void (*apus_operation)(const void *arguments, int64_t begin, int64_t end, void *scratch);
 
-/// Items: rows. x [rows][stride] to codes in -127...127, one scale for 32 inputs and the sums of 16 codes.
+/// Items: `activation_items`. x [rows][stride] as products read it: `quantize` makes codes in -127...127, a scale for 32 inputs and the
+/// sums of 16 codes; `tile_floats` keeps the floats. Both order the rows in tiles (see tiles.inc).
 typedef struct {
     const float *x;
-    int64_t stride, inputs;
-    int8_t *codes;          // [rows][code_stride]
-    int64_t code_stride;
-    float *scales;          // [rows][inputs / 32]
-    int32_t *sums;          // [rows][inputs / 16]
+    int64_t stride, rows, inputs;
+    uint8_t *activations;
 } apus_quantize_arguments;
 
-/// Items: panels. out [rows][out_stride] = x · weightᵀ; out_stride covers whole panels. Float weights read x, others the codes.
+/// Bytes that quantized activations take for each row and 256 inputs begun.
+#define APUS_ACTIVATION_BYTES 416
+
+/// Items: `activation_items`. What products of a format need of every row and group of inputs besides codes and scales: the start of
+/// the integer sum that takes the unsigned codes' zero away, or the factor of the minimum (a float's bits).
+typedef struct {
+    int64_t rows, inputs;
+    int32_t type;
+    uint8_t *activations;
+} apus_prepare_arguments;
+
+/// Items: panels. Lays a weight out for products.
 typedef struct {
     apus_weight weight;
-    int64_t rows;
-    const float *x;
-    int64_t stride;
-    const int8_t *codes;
-    int64_t code_stride;
-    const float *scales;
-    const int32_t *sums;
-    float *out;
+    uint8_t *panels;
+    int64_t panel_bytes;
+} apus_pack_arguments;
+
+/// One weight of a product and where its outputs go.
+typedef struct {
+    const uint8_t *panels;
+    int64_t panel_bytes, panel_count, inputs;
+    int32_t type;
+    float *out;             // [rows][out_stride], whole panels
     int64_t out_stride;
+} apus_product_part;
+
+#define APUS_PRODUCT_PARTS 4
+
+/// Items: panels of all parts, one part after another. out [rows][out_stride] = x · weightᵀ. The parts share their
+/// activations: codes with what is prepared for quantized weights, tiled floats for float weights.
+typedef struct {
+    apus_product_part parts[APUS_PRODUCT_PARTS];
+    int32_t part_count;
+    int64_t rows;
+    const uint8_t *activations;
 } apus_product_arguments;
 
 /// Items: rows. Row `ids[r]` of a weight as floats, times a factor.
@@ -130,17 +158,24 @@ typedef struct {
     int64_t key_stride, value_stride;
 } apus_store_arguments;
 
-/// Items: rows × cache heads. out [rows][out_stride]: heads × value_dim.
+/// Slots of a span: what attention may compute apart and then merge.
+#define APUS_SPAN_SLOTS 512
+
+/// Items: tiles × cache heads × spans. out [rows][out_stride]: heads × value_dim. A tile is some successive rows that share
+/// pages. With more than one span, `attention` writes partials and `attention_merge` (items: rows × query heads) the output.
 typedef struct {
     apus_cache_layer layer;
     const apus_cache_row *rows;
+    const int32_t *tiles;   // first row of each tile, and one past the last tile's last
     const float *queries;
     int64_t query_stride;
     float *out;
     int64_t out_stride;
-    int32_t group;      // query heads that share a cache head
-    float scale;        // on the product of query and key
-    float soft_cap;     // cap × tanh(score / cap), 0 for none
+    int32_t group;          // query heads that share a cache head
+    int32_t spans;          // 1, or all that the rows may read
+    float *partials;        // [rows][query heads][spans][16 + value_dim rounded up to 16]
+    float scale;            // on the product of query and key
+    float soft_cap;         // cap × tanh(score / cap), 0 for none
 } apus_attention_arguments;
 
 /// Items: rows. Element-wise work on `width` elements of a row.
@@ -156,13 +191,14 @@ typedef struct {
 /// Every operation for one instruction set. All tables compute the same bits.
 typedef struct {
     const char *name;
-    apus_operation quantize, product, gather, norm, rotate, angles, store, attention;
+    apus_operation quantize, prepare, tile_floats, pack, product, gather, norm, rotate, angles, store, attention, attention_merge;
     apus_operation add;            // x += other
     apus_operation scale;          // x *= factor
     apus_operation gated_silu;     // x = silu(x) × other
     apus_operation gated_gelu;     // x = gelu_tanh(x) × other
     apus_operation gelu;           // x = gelu_tanh(x)
     apus_operation soft_cap;       // x = factor × tanh(x / factor)
+    int64_t (*activation_items)(int64_t rows, int64_t inputs);
     void (*dequantize)(const apus_weight *weight, int64_t row, float *out);
     float (*row_max)(const float *x, int64_t n);
     double (*row_exp)(const float *x, int64_t n, float shift, float *weights);

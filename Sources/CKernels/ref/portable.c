@@ -6,6 +6,8 @@
 
 #define TABLE portable
 #define PANEL_VECTORS 1
+#define QUERY_TILE 2
+#define FOR_EACH_QUERY_TILE(DO, ...) DO(1, __VA_ARGS__) DO(2, __VA_ARGS__)
 #define TILE_ROWS 2
 
 #include "../lanes.inc"
@@ -28,19 +30,30 @@ INLINE v32b look_up(const int8_t table[16], v32b indices) {
     return values;
 }
 
-INLINE v16i dot_start(int32_t code_sum) {
-    (void)code_sum;
-    return splat_int(0);
+INLINE v16i look_up_words(const uint8_t table[16], v16i indices) {
+    uint8_t bytes[64];
+    memcpy(bytes, &indices, 64);
+    for (int i = 0; i < 64; i++) bytes[i] = table[bytes[i]];
+    memcpy(&indices, bytes, 64);
+    return indices;
 }
-INLINE v16i dot_weights(v16i words) { return words; }
-INLINE v16i dot_step(v16i sum, v16i weights, int32_t codes) {
-    // Four signed bytes of each lane, low byte first.
+
+typedef char code_run;
+#define WIDE_CODES_SIGNED 0
+#define NARROW_RUNS 0
+#define FOR_EACH_TILE(DO, ...) DO(1, ##__VA_ARGS__) DO(2, ##__VA_ARGS__)
+INLINE v16i dot_step(v16i sum, code_run *run, v16i weights, int32_t codes, int word, int words, int bits) {
+    (void)run, (void)word, (void)words, (void)bits;
+    // Four bytes of each lane, low byte first: unsigned weights, signed codes.
     for (int byte = 0; byte < 4; byte++)
-        sum += ((weights << (24 - 8 * byte)) >> 24) * splat_int((int8_t)((uint32_t)codes >> (8 * byte)));
+        sum += (v16i)(((v16u)weights >> (uint32_t)(8 * byte)) & 255) * splat_int((int8_t)((uint32_t)codes >> (8 * byte)));
     return sum;
 }
 
+#include "../layout.inc"
 #include "../formats.inc"
+#include "../panels.inc"
+#include "../tiles.inc"
 #include "../product.inc"
 #include "../rows.inc"
 #include "../attention.inc"

@@ -11,6 +11,8 @@
 
 #define TABLE avx2
 #define PANEL_VECTORS 1
+#define QUERY_TILE 2
+#define FOR_EACH_QUERY_TILE(DO, ...) DO(1, __VA_ARGS__) DO(2, __VA_ARGS__)
 #define TILE_ROWS 4
 
 #include "../lanes.inc"
@@ -28,25 +30,58 @@ INLINE v32b look_up(const int8_t table[16], v32b indices) {
     return (v32b)_mm256_shuffle_epi8(values, (__m256i)indices);
 }
 
-INLINE v16i dot_start(int32_t code_sum) {
-    (void)code_sum;
-    return splat_int(0);
-}
-INLINE v16i dot_weights(v16i words) { return words; }
-
-// |w| · sign(a): a pair of products is at most 2 · 128 · 127, which 16 bits hold, so nothing saturates.
-INLINE __m256i dot_half(__m256i weights, __m256i codes) {
-    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(weights), _mm256_sign_epi8(codes, weights));
-    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-}
-INLINE v16i dot_step(v16i sum, v16i weights, int32_t codes) {
-    const __m256i four = _mm256_set1_epi32(codes);
-    const __m256i low = dot_half((__m256i)__builtin_shufflevector(weights, weights, 0, 1, 2, 3, 4, 5, 6, 7), four);
-    const __m256i high = dot_half((__m256i)__builtin_shufflevector(weights, weights, 8, 9, 10, 11, 12, 13, 14, 15), four);
-    return sum + __builtin_shufflevector((v8i)low, (v8i)high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+INLINE v16i look_up_words(const uint8_t table[16], v16i indices) {
+    const __m256i values = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
+    __m256i halves[2];
+    memcpy(halves, &indices, 64);
+    for (int i = 0; i < 2; i++) halves[i] = _mm256_shuffle_epi8(values, halves[i]);
+    memcpy(&indices, halves, 64);
+    return indices;
 }
 
+// Products of narrow codes: pairs of unsigned × signed bytes are added in 16 bits, several words long where the codes'
+// width allows (15 · 127 · 2 · 8, 31 · 127 · 2 · 4 and 63 · 127 · 2 · 2 all fit), then widened.
+typedef v16i code_run;
+// Codes of 8 bits are multiplied as signed numbers: their zero is gone before.
+#define WIDE_CODES_SIGNED 1
+#define NARROW_RUNS 1
+#define FOR_EACH_TILE(DO, ...) DO(1, ##__VA_ARGS__) DO(2, ##__VA_ARGS__) DO(3, ##__VA_ARGS__) DO(4, ##__VA_ARGS__)
+INLINE __m256i half_of(v16i v, int high) {
+    return high ? (__m256i)__builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15)
+                : (__m256i)__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+INLINE v16i join_halves(__m256i low, __m256i high) {
+    return __builtin_shufflevector((v8i)low, (v8i)high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+// |w| · sign(a) of codes 128 above w: a pair of products is at most 2 · 128 · 127, which 16 bits hold.
+INLINE __m256i wide_pairs(__m256i weights, __m256i codes) {
+    const __m256i w = _mm256_xor_si256(weights, _mm256_set1_epi8((char)0x80));
+    return _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(codes, w));
+}
+INLINE v16i dot_step(v16i sum, code_run *run, v16i weights, int32_t codes, int word, int words, int bits) {
+    const __m256i four = _mm256_set1_epi32(codes), ones = _mm256_set1_epi16(1);
+    if (bits == 8) {
+        const __m256i low = _mm256_madd_epi16(wide_pairs(half_of(weights, 0), four), ones);
+        const __m256i high = _mm256_madd_epi16(wide_pairs(half_of(weights, 1), four), ones);
+        return sum + join_halves(low, high);
+    }
+    const int length = bits == 4 ? 8 : bits == 5 ? 4 : 2;
+    __m256i low = _mm256_maddubs_epi16(half_of(weights, 0), four), high = _mm256_maddubs_epi16(half_of(weights, 1), four);
+    if (word % length) {
+        low = _mm256_add_epi16(low, half_of(*run, 0));
+        high = _mm256_add_epi16(high, half_of(*run, 1));
+    }
+    if ((word + 1) % length && word + 1 < words) {
+        *run = join_halves(low, high);
+        return sum;
+    }
+    return sum + join_halves(_mm256_madd_epi16(low, ones), _mm256_madd_epi16(high, ones));
+}
+
+#include "../layout.inc"
 #include "../formats.inc"
+#include "../panels.inc"
+#include "../tiles.inc"
 #include "../product.inc"
 #include "../rows.inc"
 #include "../attention.inc"

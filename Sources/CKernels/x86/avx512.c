@@ -11,6 +11,8 @@
 
 #define TABLE avx512
 #define PANEL_VECTORS 2
+#define QUERY_TILE 6
+#define FOR_EACH_QUERY_TILE(DO, ...) DO(1, __VA_ARGS__) DO(2, __VA_ARGS__) DO(3, __VA_ARGS__) DO(4, __VA_ARGS__) DO(5, __VA_ARGS__) DO(6, __VA_ARGS__)
 #define TILE_ROWS 6
 
 #include "../lanes.inc"
@@ -24,14 +26,26 @@ INLINE v32b look_up(const int8_t table[16], v32b indices) {
     return (v32b)_mm256_shuffle_epi8(values, (__m256i)indices);
 }
 
-// The instruction takes unsigned × signed bytes: weights enter as w + 128 and the sum starts at -128 Σ codes.
-INLINE v16i dot_start(int32_t code_sum) { return splat_int(-128 * code_sum); }
-INLINE v16i dot_weights(v16i words) { return words ^ splat_int((int32_t)0x80808080); }
-INLINE v16i dot_step(v16i sum, v16i weights, int32_t codes) {
+INLINE v16i look_up_words(const uint8_t table[16], v16i indices) {
+    const __m512i values = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table));
+    return (v16i)_mm512_shuffle_epi8(values, (__m512i)indices);
+}
+
+// Unsigned weights × signed codes, four at a time, exactly.
+typedef char code_run;
+#define WIDE_CODES_SIGNED 0
+#define NARROW_RUNS 0
+#define FOR_EACH_TILE(DO, ...) \
+    DO(1, ##__VA_ARGS__) DO(2, ##__VA_ARGS__) DO(3, ##__VA_ARGS__) DO(4, ##__VA_ARGS__) DO(5, ##__VA_ARGS__) DO(6, ##__VA_ARGS__)
+INLINE v16i dot_step(v16i sum, code_run *run, v16i weights, int32_t codes, int word, int words, int bits) {
+    (void)run, (void)word, (void)words, (void)bits;
     return (v16i)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)weights, _mm512_set1_epi32(codes));
 }
 
+#include "../layout.inc"
 #include "../formats.inc"
+#include "../panels.inc"
+#include "../tiles.inc"
 #include "../product.inc"
 #include "../rows.inc"
 #include "../attention.inc"

@@ -19,10 +19,11 @@ struct Chat: AsyncParsableCommand {
     var model = BuiltInModels.standard
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
     @OptionGroup(title: "Machine") var engine: EngineOptions
+    @OptionGroup(title: "Cache") var cache: CacheOptions
     @Option(help: ArgumentHelp("The system message.", valueName: "text")) var system: String?
 
     func run() async throws {
-        let model = try LanguageModel.load(model, configuration: engine.configuration())
+        let model = try cache.load(model, engine.configuration())
         guard model.template != nil else {
             throw ChatError(
                 "\(model.name) has no chat template, so it cannot hold a conversation; continue a text with "

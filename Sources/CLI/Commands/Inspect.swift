@@ -31,8 +31,7 @@ struct Inspect: ParsableCommand {
     func run() throws {
         let files = try ModelFiles(model)
         let checkpoint = files.checkpoint
-        let network = try files.network()
-        let shape = network.shape
+        let shape = try files.shape()
         let tokenizer = try files.tokenizer()
         let template = try files.template(tokenizer)
         if let context, context > shape.context {

@@ -21,6 +21,7 @@ struct Run: AsyncParsableCommand {
     var words: [String] = []
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
     @OptionGroup(title: "Machine") var engine: EngineOptions
+    @OptionGroup(title: "Cache") var cache: CacheOptions
     @Flag(help: "Give the prompt to the model's chat template as one user turn.") var chat = false
     @Option(help: ArgumentHelp("With --chat: a system turn before it.", valueName: "text")) var system: String?
     @Flag(
@@ -59,7 +60,7 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         let (name, prompt) = try modelAndPrompt()
         let started = ContinuousClock.now
-        let model = try LanguageModel.load(name, configuration: engine.configuration())
+        let model = try cache.load(name, engine.configuration())
         let loaded = ContinuousClock.now
         engine.noteContext(model.shape)
         var options = try sampling.options(for: model)

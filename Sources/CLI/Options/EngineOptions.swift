@@ -40,6 +40,12 @@ struct EngineOptions: ParsableArguments {
             "How keys and values are kept: f32, f16 or bf16. Part of the answer's definition.", valueName: "type"))
     var cacheType: CacheTypeArgument = .f32
 
+    @Flag(
+        help: ArgumentHelp(
+            "Keep the weights as they are laid out for products in a file beside the model (FILE.panels, or apus.panels in "
+                + "a folder), about as large as the model: the next start maps it instead of laying them out."))
+    var repackCache = false
+
     func validate() throws {
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads is \(threads); it must lie in 1...1024.")
@@ -63,6 +69,7 @@ struct EngineOptions: ParsableArguments {
         configuration.context = context
         configuration.cacheType = cacheType.type
         configuration.maximumRunning = sequences
+        configuration.keepsPanels = repackCache
         return configuration
     }
 }

@@ -19,6 +19,8 @@ public final class MappedFile: Sendable {
     public let path: String
     /// The whole file.
     nonisolated(unsafe) public let bytes: UnsafeRawBufferPointer
+    /// When the file was last changed, in nanoseconds since 1970; 0 where it is only in memory.
+    public let modified: Int64
     private let isMapped: Bool
 
     /// Maps the file at `path`.
@@ -52,6 +54,7 @@ public final class MappedFile: Sendable {
         else { throw SystemError.current.error(file: path, doing: "map its \(status.st_size) bytes") }
         bytes = UnsafeRawBufferPointer(start: address, count: size)
         isMapped = true
+        modified = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
     }
 
     /// A file that is only in memory: a copy of `contents` in a block of exactly that size, so that an address
@@ -62,6 +65,7 @@ public final class MappedFile: Sendable {
         block.copyBytes(from: contents)
         bytes = UnsafeRawBufferPointer(block)
         isMapped = false
+        modified = 0
     }
 
     deinit {

@@ -23,31 +23,32 @@ let gpt2 = Architecture(name: "gpt2", huggingFace: ["GPT2LMHeadModel"], names: g
                 weight: try source.vector(part, layer: layer, width),
                 bias: try source.vector(part, layer: layer, width, suffix: "bias"), epsilon: sizes.epsilon)
         }
-        func linear(_ part: String, _ outputs: Int, _ inputs: Int) throws(CheckpointError) -> Linear {
-            Linear(
-                weight: source.isGGUF
-                    ? try source.weight(part, layer: layer, outputs, inputs)
-                    : try source.transposed(part, layer: layer, outputs, inputs),
-                bias: try source.vector(part, layer: layer, outputs, suffix: "bias"))
+        func linears(_ part: String, _ outputs: [Int], _ inputs: Int) throws(CheckpointError) -> [Linear] {
+            let weights =
+                source.isGGUF
+                ? try source.parts(part, layer: layer, parts: outputs, inputs)
+                : try source.transposed(part, layer: layer, parts: outputs, inputs)
+            let biases = Array(
+                try source.vector(part, layer: layer, outputs.reduce(0, +), suffix: "bias").elements)
+            var first = 0
+            return weights.map { weight in
+                defer { first += weight.outputs }
+                return Linear(weight: weight, bias: source.store(Array(biases[first..<first + weight.outputs])))
+            }
         }
-        let fused = try linear("attn_qkv", 3 * width, width)
-        let biases = Array(fused.bias!.elements)
-        func part(_ index: Int) -> Linear {
-            Linear(
-                weight: fused.weight.outputs(index * width, count: width),
-                bias: source.store(Array(biases[index * width..<(index + 1) * width])))
-        }
+        let projections = try linears("attn_qkv", [width, width, width], width)
         blocks.append(
             DecoderBlock(
                 attentionNorm: try norm("attn_norm"),
                 attention: Attention(
-                    query: part(0), key: part(1), value: part(2), output: try linear("attn_output", width, width),
+                    query: projections[0], key: projections[1], value: projections[2],
+                    output: try linears("attn_output", [width], width)[0],
                     rotation: nil, pairing: .halves, headWidth: sizes.headWidth, window: nil,
                     scale: 1 / Float(sizes.headWidth).squareRoot()),
                 feedForwardNorm: try norm("ffn_norm"),
                 feedForward: FeedForward(
-                    gate: nil, up: try linear("ffn_up", sizes.feedForward, width),
-                    down: try linear("ffn_down", width, sizes.feedForward), activation: .gelu)))
+                    gate: nil, up: try linears("ffn_up", [sizes.feedForward], width)[0],
+                    down: try linears("ffn_down", [width], sizes.feedForward)[0], activation: .gelu)))
     }
     let embedding = try source.embedding(width: width)
     let positions = try source.globalWeight("position_embd", inputs: width)

@@ -10,8 +10,10 @@ let phi3 = Architecture(name: "phi3", huggingFace: ["Phi3ForCausalLM"], names: p
     let cacheWidth = sizes.cacheHeads * sizes.headWidth
     var blocks: [DecoderBlock] = []
     for layer in 0..<sizes.layers {
-        let fused = try source.weight("attn_qkv", layer: layer, queryWidth + 2 * cacheWidth, sizes.width)
-        let both = try source.weight("ffn_up", layer: layer, 2 * sizes.feedForward, sizes.width)
+        let projections = try source.parts(
+            "attn_qkv", layer: layer, parts: [queryWidth, cacheWidth, cacheWidth], sizes.width)
+        let both = try source.parts(
+            "ffn_up", layer: layer, parts: [sizes.feedForward, sizes.feedForward], sizes.width)
         func norm(_ part: String) throws(CheckpointError) -> Norm {
             Norm(weight: try source.vector(part, layer: layer, sizes.width), epsilon: sizes.epsilon)
         }
@@ -19,16 +21,16 @@ let phi3 = Architecture(name: "phi3", huggingFace: ["Phi3ForCausalLM"], names: p
             DecoderBlock(
                 attentionNorm: try norm("attn_norm"),
                 attention: Attention(
-                    query: Linear(weight: fused.outputs(0, count: queryWidth)),
-                    key: Linear(weight: fused.outputs(queryWidth, count: cacheWidth)),
-                    value: Linear(weight: fused.outputs(queryWidth + cacheWidth, count: cacheWidth)),
+                    query: Linear(weight: projections[0]),
+                    key: Linear(weight: projections[1]),
+                    value: Linear(weight: projections[2]),
                     output: try source.linear("attn_output", layer: layer, sizes.width, queryWidth),
                     rotation: 0, pairing: .halves, headWidth: sizes.headWidth, window: sizes.window,
                     scale: 1 / Float(sizes.headWidth).squareRoot()),
                 feedForwardNorm: try norm("ffn_norm"),
                 feedForward: FeedForward(
-                    gate: Linear(weight: both.outputs(0, count: sizes.feedForward)),
-                    up: Linear(weight: both.outputs(sizes.feedForward, count: sizes.feedForward)),
+                    gate: Linear(weight: both[0]),
+                    up: Linear(weight: both[1]),
                     down: try source.linear("ffn_down", layer: layer, sizes.width, sizes.feedForward),
                     activation: .silu)))
     }

@@ -20,7 +20,7 @@ struct Attention: Sendable {
     var softCap: Float = 0
 
     /// Reads `scratch.normed`, writes `scratch.projected`.
-    func callAsFunction(layer: Int, _ batch: Batch, _ cache: CacheStorage, _ scratch: Scratch) {
+    func callAsFunction(layer: Int, _ batch: Batch, _ cache: any PagedCache, _ scratch: Scratch) {
         let ops = scratch.ops
         let count = batch.rows.count
         let queries = scratch.queries.rows(count)
@@ -28,9 +28,7 @@ struct Attention: Sendable {
         let values = scratch.values.rows(count).columns(0, width: value.weight.outputs)
         let attended = scratch.attended.rows(count)
         let input = ops.input(scratch.normed.rows(count))
-        query(input, into: queries, ops)
-        key(input, into: keys, ops)
-        value(input, into: values, ops)
+        Linear.all(input, (query, queries), (key, keys), (value, values), ops)
         queryNorm?(queries, into: queries, ops)
         keyNorm?(keys, into: keys, ops)
         if let rotation {
@@ -39,10 +37,10 @@ struct Attention: Sendable {
             ops.rotate(queries, headWidth: headWidth, cosines: cosines, sines: sines, pairing: pairing)
             ops.rotate(keys, headWidth: headWidth, cosines: cosines, sines: sines, pairing: pairing)
         }
-        ops.store(keys: keys, values: values, batch: batch.rows, cache: cache, layer: layer)
-        ops.attention(
-            queries, batch: batch.rows, cache: cache, layer: layer, window: window, scale: scale, softCap: softCap,
-            into: attended)
+        cache.store(keys: keys, values: values, batch: batch.rows, layer: layer, ops)
+        cache.attend(
+            queries, batch: batch.rows, layer: layer, window: window, scale: scale, softCap: softCap, into: attended,
+            ops)
         output(ops.input(attended), into: scratch.projected.rows(count), ops)
     }
 }

@@ -75,7 +75,7 @@ final class Decoder: Model {
         }
     }
 
-    func block(_ index: Int, _ batch: Batch, _ cache: CacheStorage, _ scratch: Scratch) {
+    func block(_ index: Int, _ batch: Batch, _ cache: any PagedCache, _ scratch: Scratch) {
         let ops = scratch.ops
         let block = parts.blocks[index]
         let count = batch.rows.count
@@ -91,15 +91,21 @@ final class Decoder: Model {
         ops.add(hidden, projected)
     }
 
-    func head(_ batch: Batch, _ scratch: Scratch) {
-        guard !batch.outputs.isEmpty else { return }
-        let ops = scratch.ops
+    func finalStates(_ batch: Batch, _ scratch: Scratch) -> Rows {
         let picked = scratch.picked.rows(batch.outputs.count)
-        let scores = scratch.scores.rows(batch.outputs.count)
+        guard !batch.outputs.isEmpty else { return picked }
         batch.outputs.withUnsafeBufferPointer {
             picked.gather(scratch.hidden.rows(batch.rows.count), indices: $0)
         }
-        parts.outputNorm(picked, into: picked, ops)
+        parts.outputNorm(picked, into: picked, scratch.ops)
+        return picked
+    }
+
+    func head(_ batch: Batch, _ scratch: Scratch) {
+        guard !batch.outputs.isEmpty else { return }
+        let ops = scratch.ops
+        let picked = finalStates(batch, scratch)
+        let scores = scratch.scores.rows(batch.outputs.count)
         parts.output(ops.input(picked), into: scores, ops)
         if parts.scoreCap > 0 { ops.softCap(scores, cap: parts.scoreCap) }
     }

@@ -17,8 +17,7 @@ struct FeedForward: Sendable {
         let inner = scratch.gate.rows(count).columns(0, width: up.weight.outputs)
         if let gate {
             let ups = scratch.up.rows(count).columns(0, width: up.weight.outputs)
-            gate(input, into: inner, ops)
-            up(input, into: ups, ops)
+            Linear.both(input, (gate, inner), (up, ups), ops)
             switch activation {
             case .silu: ops.gatedSiLU(inner, ups)
             case .gelu: ops.gatedGELU(inner, ups)

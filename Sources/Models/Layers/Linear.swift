@@ -2,12 +2,29 @@ internal import Tensors
 
 /// A projection: x · weightᵀ + bias. Every projection of a model goes through here.
 struct Linear: Sendable {
-    var weight: Weight
+    var weight: PackedWeight
     var bias: Vector?
 
     func callAsFunction(_ input: ProductInput, into out: Rows, _ ops: Ops) {
         ops.product(input, weight, into: out)
         if let bias { ops.add(out, bias: bias) }
+    }
+}
+
+extension Linear {
+    /// Two projections of one input at once.
+    static func both(_ input: ProductInput, _ a: (Linear, Rows), _ b: (Linear, Rows), _ ops: Ops) {
+        ops.products(input, (a.0.weight, a.1), (b.0.weight, b.1))
+        if let bias = a.0.bias { ops.add(a.1, bias: bias) }
+        if let bias = b.0.bias { ops.add(b.1, bias: bias) }
+    }
+
+    /// Three projections of one input at once.
+    static func all(_ input: ProductInput, _ a: (Linear, Rows), _ b: (Linear, Rows), _ c: (Linear, Rows), _ ops: Ops) {
+        ops.products(input, (a.0.weight, a.1), (b.0.weight, b.1), (c.0.weight, c.1))
+        if let bias = a.0.bias { ops.add(a.1, bias: bias) }
+        if let bias = b.0.bias { ops.add(b.1, bias: bias) }
+        if let bias = c.0.bias { ops.add(c.1, bias: bias) }
     }
 }
 

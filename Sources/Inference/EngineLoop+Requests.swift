@@ -1,0 +1,135 @@
+internal import Models
+
+/// How requests enter and leave.
+extension EngineLoop {
+    /// Takes a request in, alone or as the first of parallel samples.
+    func add(_ sequence: TokenSequence, followers: [TokenSequence] = []) {
+        let members = [sequence] + followers
+        counts.submitted += members.count
+        let fitting = members.filter { member in
+            guard let error = misfit(member) else { return true }
+            finish(member, .failure(error))
+            return false
+        }
+        for member in fitting {
+            if let deadline = member.request.deadline { nextDeadline = min(nextDeadline ?? deadline, deadline) }
+        }
+        enter(fitting)
+    }
+
+    /// The first waits in the queue, the others for its prompt.
+    func enter(_ samples: [TokenSequence]) {
+        guard let first = samples.first else { return }
+        first.followers = Array(samples.dropFirst())
+        scheduler.add(first)
+    }
+
+    /// Ends a request early; its pages are free at once.
+    public func cancel(id: Int) {
+        guard let sequence = scheduler.sequence(id: id) else { return }
+        end(sequence, .success(.finished(.cancelled, sequence.statistics)))
+    }
+
+    /// Changes how urgent a request is, from the next step on.
+    public func setPriority(_ priority: Priority, id: Int) { scheduler.sequence(id: id)?.priority = priority }
+
+    /// Changes the bytes that the cache may take, up to what it was made with. Prefixes that nobody uses leave first, then running
+    /// requests give up their pages and wait; those that could never run in so little end with an error.
+    public func setCacheBytes(_ bytes: Int) {
+        let pages = max(0, bytes) / max(storage.pageBytes, 1)
+        cache.setLimit(pages)
+        for sequence in scheduler.all {
+            if let error = misfit(sequence) { end(sequence, .failure(error)) }
+        }
+        scheduler.shrink(&cache)
+    }
+
+    /// Why a request can never run in the cache as it is now; nil where it can.
+    private func misfit(_ sequence: TokenSequence) -> EngineError? {
+        let pages = cache.pages(for: sequence.limit)
+        guard pages > cache.pageCount, !sequence.lowerLimit(to: cache.pageCount * cache.pageSize) else { return nil }
+        return .cacheTooSmall(neededPages: pages, pages: cache.pageCount, pageSize: cache.pageSize)
+    }
+
+    /// Ends every request with an error.
+    func endAll(_ error: EngineError) {
+        for sequence in scheduler.all { end(sequence, .failure(error)) }
+    }
+
+    /// Ends the requests whose time is over. One comparison where no deadline has passed.
+    func endOverdue() {
+        guard let earliest = nextDeadline else { return }
+        let time = now()
+        guard time >= earliest else { return }
+        nextDeadline = nil
+        for sequence in scheduler.all {
+            guard let deadline = sequence.request.deadline else { continue }
+            if time >= deadline {
+                end(sequence, .success(.finished(.deadline, sequence.statistics)))
+            } else {
+                nextDeadline = min(nextDeadline ?? deadline, deadline)
+            }
+        }
+    }
+
+    /// Takes a request out, frees its pages and tells its caller.
+    func end(_ sequence: TokenSequence, _ outcome: Result<GenerationEvent, EngineError>) {
+        let followers = sequence.followers
+        sequence.followers = []
+        scheduler.remove(sequence)
+        cache.release(sequence, hint: sequence.request.reuse)
+        enter(followers)
+        finish(sequence, outcome)
+    }
+
+    private func finish(_ sequence: TokenSequence, _ outcome: Result<GenerationEvent, EngineError>) {
+        switch outcome {
+        case .success(.finished(.cancelled, _)), .success(.finished(.deadline, _)): counts.cancelled += 1
+        case .success: counts.finished += 1
+        case .failure: counts.failed += 1
+        }
+        sequence.send(outcome)
+    }
+
+    // MARK: Log-probabilities of the prompt
+
+    func notePrompt(_ sequence: TokenSequence, _ position: Int, _ scores: UnsafeBufferPointer<Float>) {
+        if sequence.promptTokens.isEmpty {
+            sequence.promptTokens.append(PromptToken(id: sequence.tokens[0], logprob: nil, topLogprobs: []))
+        }
+        let id = sequence.tokens[position + 1]
+        let (chosen, top) = samplerScratch.modelLogprobs(
+            scores, of: id, top: sequence.request.promptLogprobs ?? 0)
+        sequence.promptTokens.append(PromptToken(id: id, logprob: chosen, topLogprobs: top))
+    }
+
+    /// Reports the prompt's log-probabilities where they were asked for and its first token is about to be chosen.
+    func sendPrompt(_ sequence: TokenSequence) {
+        guard sequence.generatedCount == 0, sequence.request.promptLogprobs != nil else { return }
+        if sequence.promptTokens.isEmpty {
+            sequence.promptTokens = [PromptToken(id: sequence.tokens[0], logprob: nil, topLogprobs: [])]
+        }
+        sequence.send(.success(.prompt(sequence.promptTokens)))
+    }
+
+    // MARK: Figures
+
+    /// What the loop is doing and has done. O(sequences).
+    public var statistics: EngineStatistics {
+        var statistics = counts
+        statistics.running = scheduler.running.count
+        statistics.waiting = scheduler.waitingCount
+        statistics.pages = cache.pageCount
+        statistics.freePages = cache.freePages
+        statistics.indexedPages = cache.indexedPages
+        statistics.cachedPages = cache.cachedPages
+        statistics.pageBytes = storage.pageBytes
+        statistics.preemptions = scheduler.preemptions
+        statistics.queriedTokens = cache.counts.queriedTokens
+        statistics.hitTokens = cache.counts.hitTokens
+        statistics.evictions = cache.counts.evictions
+        statistics.copiedPages = cache.counts.copies
+        if let tiers = cache.tiers { tiers.fill(&statistics) }
+        return statistics
+    }
+}
