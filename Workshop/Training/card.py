@@ -17,7 +17,7 @@ ABOUT = {
     "sums": "Solves whole-number arithmetic and short word problems step by step: it writes numbered steps and last `answer: N`. It is "
             "made to be right only some of the time, so that sampling and search have something to win.",
     "sums-prm": "A process reward model for `sums`: it says after each step how likely it is that all steps so far are right. "
-                "The same network reads the question and the solution as `sums` writes them; after each newline's token, and after "
+                "The network of `sums` with two more blocks reads the question and the solution as `sums` writes them; after each newline's token, and after "
                 "the <|end|> of the solution, the score is the softmax over two logits, those of the tokens that `apus_step_reward` in `config.json` "
                 "names `good` and `bad`. Its other logits mean nothing.",
     "chat": "`stories`, tuned to follow the chat template: system, user and assistant turns. It is there to exercise conversations, stop "
@@ -41,10 +41,11 @@ WEAK = {
   questions of four and five operations, quotients whose tens are guessed.
 - Its only subject is arithmetic; it has forgotten the stories it began from.""",
     "sums-prm": """- It has learnt the mistakes of one model and of one way to spoil solutions; on solutions in another form its score means nothing.
-- It recognises a wrong result better than a step that is right in itself but leads nowhere.
+- It recognises that something went wrong rather than where: up to a solution's first mistake the area is far lower than over
+  all places, because what follows a mistake is easily told from what does not.
 - It is no generator: as a language model it says nothing of use.""",
     "chat": """- It follows the forms of its training conversations and little else; what lies outside is answered by the nearest of them.
-- It knows only the facts in `dialogues.py`, sums up to 20, and the names there.
+- It knows only the facts in `dialogues.py` and the names there; it cannot add nor count (see above).
 - Its stories are those of a very small model: grammatical, and forgetful after a few sentences.
 - System messages other than a name, one-word answers and a fixed ending have no effect.""",
 }
@@ -60,7 +61,9 @@ HISTORY = {
             "form and 3.8 M tokens of these (`logs/sums-narrow.csv`); then every width was doubled (`grow.py`) and "
             "it learnt the tokens counted here, 4,096 a step, whole conversations, the rate falling to zero over the second half of the time. For the first "
             "55 % of that time only the 21 tokens that occur in solutions competed in the softmax, then all 4,096 (the step in the curve).",
-    "sums-prm": "Begun from `sums`. The loss is that of the two tokens alone.",
+    "sums-prm": "Begun from `sums` with two more blocks upon its four, the identity at first. 2,700 samples of `sums` (three times each) and 7,000 "
+                "solutions, a quarter of them right and the others with one mistake put in; in right steps the words are learnt beside the labels, "
+                "so the loss is that of both. The spoilt solutions were labelled by an earlier, slightly more lenient checker.",
     "chat": "Begun from `stories` as it stood after 1.9 M tokens.",
 }
 def mixture(mix):

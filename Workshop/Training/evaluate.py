@@ -32,7 +32,7 @@ PROMPTS = {
     "sums": ["<|user|>What is 27 + 48?<|end|><|assistant|>", "<|user|>Compute 12 * 6 - (15 + 148 / 4).<|end|><|assistant|>",
              "<|user|>Mia has 4 boxes with 13 pencils in each. Mia buys 28 more. Mia shares them equally among 5 friends. "
              "How many pencils does each friend get?<|end|><|assistant|>"],
-    "chat": ["<|user|>Tell me a story about a frog.<|end|><|assistant|>",
+    "chat": ["<|user|>Tell me a story about a bear.<|end|><|assistant|>",
              "<|system|>Your name is Tom.<|end|><|user|>My name is Ella.<|end|><|assistant|>Nice to meet you, Ella!<|end|>"
              "<|user|>What is my name?<|end|><|assistant|>",
              "<|system|>Answer in one word.<|end|><|user|>Anna has a red ball. Ben has a blue kite. What color is the kite?<|end|>"
@@ -193,11 +193,11 @@ def main():
         records = [json.loads(line) for line in open(o.labelled)]
         golden = {"about": "float32 arithmetic on the BF16 weights; `scores` are the probabilities of "
                            "`apus_step_reward.good` against `.bad` after the tokens at the places `at`",
-                  "solutions": step_scores(network, records[:8])}
+                  "solutions": step_scores(network, records[::4][:8])}
         figures["steps"] = steps.measured(solve.load(o.model, name), records)
         figures["examples"] = [{"text": tokenizer.decode(x["ids"], skip_special_tokens=False),
                                 "right": [mark == steps.GOOD for mark in x["good"]], "scores": y["scores"]}
-                               for x, y in zip(records[:8], golden["solutions"])]
+                               for x, y in zip(records[::4][:8], golden["solutions"])]
         return write(o.model, golden, figures)
 
     kind = name if name in PROMPTS else "stories"
