@@ -116,7 +116,8 @@ def answers(name, figures):
         for level, f in sorted(figures["sampled"].items()):
             out.append(f"| {'4-6' if level == 'all' else level} | {f['problems']} | {percent(f['accuracy'])} | "
                        f"{percent(f['majority_at_16'])} | {percent(f['pass_at_16'])} |")
-        return out + [""]
+        return out + ["", "Apus itself, `apus eval sums --model builtin:sums` (levels 4-6, seed 0): 52.4 % of 500 greedily (48.0-56.7); of 60, with "
+                      "`--samples 16 --temperature 0.8`, one sample 47.3 %, most frequent answer 58.3 %, any of 16 76.7 %.", ""]
     if name == "sums-prm":
         f = figures["steps"]
         return ["## Right steps against wrong ones", "", f"{f['solutions']:,} solutions that `sums` sampled for held-out problems (levels "
