@@ -71,6 +71,7 @@ struct Feeder {
 
     mutating func feed(_ engine: EngineLoop, end: [Int32]) {
         let decoding = active.values.count { $0.isPrefilled }
+        let pages = engine.statistics.pages
         var place = 0
         while place < waiting.count, active.count < maximumRunning, owedRows < tokenBudget - decoding {
             let candidate = waiting[place]
@@ -78,11 +79,11 @@ struct Feeder {
                 waiting.remove(at: place)
                 continue
             }
-            guard judge(candidate, engine.statistics.pages) else {
+            guard judge(candidate, pages) else {
                 place += 1
                 continue
             }
-            guard active.isEmpty || pagesInUse + candidate.pages <= engine.statistics.pages else { break }
+            guard active.isEmpty || pagesInUse + candidate.pages <= pages else { break }
             waiting.remove(at: place)
             enter(candidate, engine, end)
         }

@@ -178,8 +178,9 @@ final class JobRunner {
         figures.steps += 1
         engine.step()
         for line in feeder.collect(engine) { finish(line) }
-        progress.rows = engine.statistics.rows
-        (progress.pages, progress.freePages) = (engine.statistics.pages, engine.statistics.freePages)
+        let statistics = engine.statistics
+        progress.rows = statistics.rows
+        (progress.pages, progress.freePages) = (statistics.pages, statistics.freePages)
         progress.running = feeder.activeCount
     }
 

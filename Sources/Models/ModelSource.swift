@@ -162,24 +162,23 @@ final class ModelSource: Sendable {
     ) throws(CheckpointError) -> [PackedWeight] {
         let outputs = parts.reduce(0, +)
         let stored = try weight(name, layer: layer, inputs, outputs)
+        guard panels.readsWeights else { return parts.map { panels.place(type: .f32, outputs: $0, inputs: inputs) } }
         var values = [Float](repeating: 0, count: outputs * inputs)
         for input in 0..<inputs {
             let row = stored.floats(ofRow: input)
             for output in 0..<outputs { values[output * inputs + input] = row[output] }
         }
         return values.withUnsafeBytes { bytes in
-            let whole = Weight(type: .f32, outputs: outputs, inputs: inputs, bytes: bytes)
-            var first = 0
-            return parts.map { count in
-                defer { first += count }
-                return panels.pack(whole.outputs(first, count: count))
-            }
+            split(Weight(type: .f32, outputs: outputs, inputs: inputs, bytes: bytes), parts)
         }
     }
 
     /// The same of a weight stored as [outputs, inputs].
     func parts(_ name: String, layer: Int, parts: [Int], _ inputs: Int) throws(CheckpointError) -> [PackedWeight] {
-        let whole = try weight(name, layer: layer, parts.reduce(0, +), inputs)
+        split(try weight(name, layer: layer, parts.reduce(0, +), inputs), parts)
+    }
+
+    private func split(_ whole: Weight, _ parts: [Int]) -> [PackedWeight] {
         var first = 0
         return parts.map { count in
             defer { first += count }

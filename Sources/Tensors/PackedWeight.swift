@@ -51,33 +51,42 @@ public final class PanelStorage: @unchecked Sendable {
     ///   - threads: how many threads lay panels out; 0 to lay out nothing: a model for its sizes alone.
     ///   - file: panels made earlier for the same checkpoint.
     public init(threads: Int, file: PanelFile? = nil) {
-        pool = threads > 0 ? WorkerPool(threads: threads) : nil
+        pool = threads > 0 && file == nil ? WorkerPool(threads: threads) : nil
         pack = KernelTable.available[0].pointer.pointee.pack
         self.file = file
     }
 
     deinit { for chunk in chunks { munmap(chunk.baseAddress, chunk.count) } }
 
+    /// Whether ``pack(_:)`` reads weights: not where a file has their panels, and not for sizes alone.
+    public var readsWeights: Bool { pool != nil }
+
     /// Lays a weight out. Whoever uses the result keeps the storage.
     ///
-    /// - Complexity: O(bytes), shared by the storage's threads; O(1) from a file.
+    /// - Complexity: O(bytes), shared by the storage's threads; O(1) where weights are not read.
     public func pack(_ weight: Weight) -> PackedWeight {
-        let size = PackedWeight.bytes(type: weight.type, outputs: weight.outputs, inputs: weight.inputs)
-        sequence.add("\(weight.type.rawValue) \(weight.outputs) \(weight.inputs)")
+        let packed = place(type: weight.type, outputs: weight.outputs, inputs: weight.inputs)
+        if let pool {
+            var arguments = apus_pack_arguments(
+                weight: weight.cWeight, panels: UnsafeMutablePointer(mutating: packed.base),
+                panel_bytes: packed.panelBytes)
+            withUnsafePointer(to: &arguments) { pool.run(pack, $0, items: packed.panels, grain: 1) }
+        }
+        return packed
+    }
+
+    /// Where the panels of the next weight lie: in the file, or in memory that is still to be filled.
+    public func place(type: ElementType, outputs: Int, inputs: Int) -> PackedWeight {
+        let size = PackedWeight.bytes(type: type, outputs: outputs, inputs: inputs)
+        sequence.add("\(type.rawValue) \(outputs) \(inputs)")
         var base = UnsafePointer(Self.nothing)
         if let file {
             if let found = file.panels(at: bytes, count: size) { base = found } else { isFileShort = true }
-        } else if let pool {
-            let place = allocate(size)
-            base = UnsafePointer(place)
-            var arguments = apus_pack_arguments(
-                weight: weight.cWeight, panels: place,
-                panel_bytes: apus_panel_bytes(Int32(weight.type.rawValue), Int64(weight.inputs)))
-            let panels = (weight.outputs + Int(APUS_PANEL) - 1) / Int(APUS_PANEL)
-            withUnsafePointer(to: &arguments) { pool.run(pack, $0, items: panels, grain: 1) }
+        } else if readsWeights {
+            base = UnsafePointer(allocate(size))
         }
         bytes += roundedUp(size, to: Self.alignment)
-        return PackedWeight(type: weight.type, outputs: weight.outputs, inputs: weight.inputs, base: base)
+        return PackedWeight(type: type, outputs: outputs, inputs: inputs, base: base)
     }
 
     /// Whether the file held just what was asked for; otherwise what came from it is of no use.

@@ -7,6 +7,10 @@ struct Linear: Sendable {
 
     func callAsFunction(_ input: ProductInput, into out: Rows, _ ops: Ops) {
         ops.product(input, weight, into: out)
+        addBias(to: out, ops)
+    }
+
+    private func addBias(to out: Rows, _ ops: Ops) {
         if let bias { ops.add(out, bias: bias) }
     }
 }
@@ -15,16 +19,16 @@ extension Linear {
     /// Two projections of one input at once.
     static func both(_ input: ProductInput, _ a: (Linear, Rows), _ b: (Linear, Rows), _ ops: Ops) {
         ops.products(input, (a.0.weight, a.1), (b.0.weight, b.1))
-        if let bias = a.0.bias { ops.add(a.1, bias: bias) }
-        if let bias = b.0.bias { ops.add(b.1, bias: bias) }
+        a.0.addBias(to: a.1, ops)
+        b.0.addBias(to: b.1, ops)
     }
 
     /// Three projections of one input at once.
     static func all(_ input: ProductInput, _ a: (Linear, Rows), _ b: (Linear, Rows), _ c: (Linear, Rows), _ ops: Ops) {
         ops.products(input, (a.0.weight, a.1), (b.0.weight, b.1), (c.0.weight, c.1))
-        if let bias = a.0.bias { ops.add(a.1, bias: bias) }
-        if let bias = b.0.bias { ops.add(b.1, bias: bias) }
-        if let bias = c.0.bias { ops.add(c.1, bias: bias) }
+        a.0.addBias(to: a.1, ops)
+        b.0.addBias(to: b.1, ops)
+        c.0.addBias(to: c.1, ops)
     }
 }
 
