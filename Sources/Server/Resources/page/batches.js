@@ -31,13 +31,13 @@ export class BatchView {
         el("details", { class: "panel", ontoggle: (event) => { this.showsFiles = event.target.open; this.refresh(); } }, el("summary", {}, "Files on the server"), this.files)));
   }
 
-  start() {
+  enter() {
     if (this.#timer !== null) return;
     this.#timer = 0;
     this.refresh();
   }
 
-  stop() {
+  leave() {
     clearTimeout(this.#timer);
     this.#timer = null;
   }

@@ -138,8 +138,9 @@ export class PageMap {
     this.canvas.style.height = `${height}px`;
     const context = this.canvas.getContext("2d");
     context.scale(ratio, ratio);
-    const style = getComputedStyle(this.element);
-    const colours = Object.fromEntries(Object.entries(kinds).map(([letter, kind]) => [letter, style.getPropertyValue(`--page-${kind}`)]));
+    // A custom property reads as it was written; a colour that is used reads as it is.
+    const colour = (kind) => getComputedStyle(this.key.querySelector(`.swatch.${kind}`)).backgroundColor;
+    const colours = Object.fromEntries(Object.entries(kinds).map(([letter, kind]) => [letter, colour(kind)]));
     const gap = cell > 8 ? 2 : 1;
     for (let page = 0; page < map.length; page += 1) {
       context.fillStyle = colours[map[page]] ?? colours["."];
@@ -194,6 +195,6 @@ export function prefixTree({ nodes, omitted_pages: omitted }, pageSize) {
     tree.append(bar);
   }
   return el("div", {}, el("div", { class: "scroll tall", tabindex: "0", "aria-label": "Prefix tree", role: "group" }, tree),
-    el("div", { class: "ticks" }, el("span", {}, "begin of the prompt"), el("span", {}, `${count(depth * pageSize)} tokens`)),
+    el("div", { class: "ticks" }, el("span", {}, "start of the prompt"), el("span", {}, `${count(depth * pageSize)} tokens`)),
     omitted ? el("p", { class: "dim" }, `${counted(omitted, "page")} further below are not drawn.`) : null);
 }

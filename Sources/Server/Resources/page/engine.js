@@ -22,14 +22,14 @@ export class EngineView {
   }
 
   /** Watches while the view is shown. */
-  start() {
+  enter() {
     if (this.#stop) return;
     const abort = new AbortController();
     this.#stop = () => abort.abort();
     this.#watch(abort.signal);
   }
 
-  stop() {
+  leave() {
     this.#stop?.();
     this.#stop = null;
   }

@@ -19,10 +19,13 @@ export function duration(seconds) {
   if (seconds < 0.0009995) return `${Math.round(seconds * 1e6)} µs`;
   if (seconds < 0.9995) return `${Number((seconds * 1e3).toPrecision(3))} ms`;
   if (seconds < 59.95) return `${Number(seconds.toPrecision(seconds < 10 ? 2 : 3))} s`;
-  if (seconds < 3599.5) return `${Math.floor(Math.round(seconds) / 60)} min ${Math.round(seconds) % 60} s`;
-  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
-  return `${Math.floor(seconds / 86400)} d ${Math.floor((seconds % 86400) / 3600)} h`;
+  if (seconds < 3599.5) return two(Math.round(seconds), 60, "min", "s");
+  if (seconds < 86400) return two(Math.floor(seconds / 60), 60, "h", "min");
+  return two(Math.floor(seconds / 3600), 24, "d", "h");
 }
+
+const two = (number, base, large, small) =>
+  `${Math.floor(number / base)} ${large}${number % base ? ` ${number % base} ${small}` : ""}`;
 
 /** A rate: 8.3, 128, 1,294. */
 export const rate = (number) => (number >= 100 ? count(number) : String(Number(number.toPrecision(number < 10 ? 2 : 3))));

@@ -15,7 +15,7 @@ let shown = null;
 function route() {
   const name = location.hash.slice(1) in views ? location.hash.slice(1) : "chat";
   if (name === shown) return;
-  views[shown]?.stop?.();
+  views[shown]?.leave?.();
   shown = name;
   for (const each of Object.keys(views)) section(each).hidden = each !== name;
   for (const link of document.querySelectorAll(".tabs a")) {
@@ -23,7 +23,7 @@ function route() {
     else link.removeAttribute("aria-current");
   }
   document.body.dataset.view = name;
-  views[name].start?.();
+  views[name].enter?.();
   if (name === "chat") chat.focusComposer();
   else document.title = `${name === "engine" ? "Engine" : "Batches"} – Apus`;
 }
@@ -35,8 +35,8 @@ function go(name) {
 
 // A hidden page watches nothing.
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) views[shown]?.stop?.();
-  else views[shown]?.start?.();
+  if (document.hidden) views[shown]?.leave?.();
+  else views[shown]?.enter?.();
 });
 
 // MARK: Colours

@@ -75,8 +75,11 @@ function starts(line) {
 
 /** Where a list ends: items, lines indented below them, and blank lines between these. */
 function listEnd(lines, start) {
+  const [, indent, mark] = item.exec(lines[start]);
   let end = start + 1;
   while (end < lines.length) {
+    const listed = item.exec(lines[end]);
+    if (listed && listed[1].length <= indent.length + 1 && /\d/.test(listed[2]) !== /\d/.test(mark)) break;
     if (lines[end].trim() === "") {
       const next = lines[end + 1];
       if (next === undefined || !(item.test(next) || /^\s{2,}\S/.test(next))) break;

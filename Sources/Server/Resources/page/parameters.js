@@ -64,7 +64,8 @@ export class ParameterPanel {
           this.show(conversation);
         }, { class: "plain" }),
         button("×", () => this.close?.(), { class: "icon narrow-only", "aria-label": "Close the parameters" })),
-      el("fieldset", { class: "switch" }, el("legend", {}, "What the model gets"), mode("chat", "Conversation"), mode("text", "Text to continue")),
+      el("fieldset", { class: "field" }, el("legend", { class: "dim" }, "What the model gets"),
+        el("div", { class: "switch" }, mode("chat", "Conversation"), mode("text", "Text to continue"))),
       isText ? null : el("label", { class: "field wide" }, el("span", {}, "System prompt"), system),
       el("div", { class: "grid" }, fields.map(({ name, label, hint, ...limits }) =>
         el("label", { class: "field", title: hint }, el("span", {}, label),
