@@ -6,6 +6,7 @@
 Installs `openai`, `anthropic`, `litellm` and `lm_eval` into the folder given, at the first run. A line a check, then
 `N passed, N failed`. --only names groups: openai, service, files, anthropic, litellm, harness.
 """
+
 import argparse, os, shutil, tempfile
 from harness import DEFAULT, REPOSITORY, Server, Tally, inside
 
@@ -24,8 +25,14 @@ def main():
     unknown = [each for each in groups if each not in GROUPS]
     if unknown:
         parser.error(f"--only: there is no group '{unknown[0]}'; there are {', '.join(GROUPS)}")
-    os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TRANSFORMERS_OFFLINE="1", LITELLM_LOCAL_MODEL_COST_MAP="True",
-                      LITELLM_TELEMETRY="False", DO_NOT_TRACK="1")
+    os.environ.update(
+        HF_HUB_OFFLINE="1",
+        HF_DATASETS_OFFLINE="1",
+        TRANSFORMERS_OFFLINE="1",
+        LITELLM_LOCAL_MODEL_COST_MAP="True",
+        LITELLM_TELEMETRY="False",
+        DO_NOT_TRACK="1",
+    )
     folder = tempfile.mkdtemp(prefix="apus-clients-")
     tally = Tally()
     server = Server(arguments.apus, folder, [f"chat={REPOSITORY}/Models/chat", "stories=builtin:stories"]).start()

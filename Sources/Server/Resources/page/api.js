@@ -17,7 +17,13 @@ export class RequestError extends Error {
 
 const keyName = "apus.key";
 const key = () => read(sessionStorage) ?? read(localStorage);
-const read = (storage) => { try { return storage.getItem(keyName); } catch { return null; } };
+const read = (storage) => {
+  try {
+    return storage.getItem(keyName);
+  } catch {
+    return null;
+  }
+};
 
 /**
  * Sends a request and returns the response, once its status is good.
@@ -33,7 +39,12 @@ export async function request(path, { method = "GET", json, body, signal, quiet 
     let response;
     try {
       response = await fetch(new URL(path, base), {
-        method, headers, signal, cache: "no-store", credentials: "omit", redirect: "error",
+        method,
+        headers,
+        signal,
+        cache: "no-store",
+        credentials: "omit",
+        redirect: "error",
         body: json === undefined ? body : JSON.stringify(json),
       });
     } catch (error) {
@@ -42,15 +53,24 @@ export async function request(path, { method = "GET", json, body, signal, quiet 
     }
     if (response.ok) return response;
     let parsed = null;
-    try { parsed = await response.json(); } catch { /* An answer of something between the server and us. */ }
-    const error = new RequestError(response.status, parsed, `The server answered ${response.status} ${response.statusText}`);
-    if (response.status === 401 && !quiet && await askForKey(used, error.message)) continue;
+    try {
+      parsed = await response.json();
+    } catch {
+      /* An answer of something between the server and us. */
+    }
+    const error = new RequestError(
+      response.status,
+      parsed,
+      `The server answered ${response.status} ${response.statusText}`,
+    );
+    if (response.status === 401 && !quiet && (await askForKey(used, error.message))) continue;
     throw error;
   }
 }
 
 export const get = async (path, options) => (await request(path, options)).json();
-export const post = async (path, json, options = {}) => (await request(path, { method: "POST", json, ...options })).json();
+export const post = async (path, json, options = {}) =>
+  (await request(path, { method: "POST", json, ...options })).json();
 
 /** The events of a stream, `{ event, data }`, until it ends. */
 export async function* events(response) {
@@ -102,18 +122,34 @@ function askForKey(used, message) {
   // Another request has brought a new key in the meantime.
   if (key() && key() !== used) return Promise.resolve(true);
   asking ??= new Promise((resolve) => {
-    const field = el("input", { type: "password", name: "key", required: true, autocomplete: "current-password", autofocus: true,
-      spellcheck: "false", "aria-describedby": "key-note" });
+    const field = el("input", {
+      type: "password",
+      name: "key",
+      required: true,
+      autocomplete: "current-password",
+      autofocus: true,
+      spellcheck: "false",
+      "aria-describedby": "key-note",
+    });
     const keep = el("input", { type: "checkbox", name: "keep" });
-    const dialog = el("dialog", { class: "small", "aria-labelledby": "key-title" },
-      el("form", { method: "dialog" },
+    const dialog = el(
+      "dialog",
+      { class: "small", "aria-labelledby": "key-title" },
+      el(
+        "form",
+        { method: "dialog" },
         el("h2", { id: "key-title" }, "This server asks for a key"),
         el("p", { id: "key-note", class: used ? "wrong" : "dim" }, message),
         el("label", { class: "field" }, el("span", {}, "API key"), field),
         el("label", { class: "check" }, keep, " Keep it on this device"),
-        el("div", { class: "row end" },
+        el(
+          "div",
+          { class: "row end" },
           el("button", { value: "no", formnovalidate: true }, "Cancel"),
-          el("button", { value: "yes", class: "primary" }, "Use it"))));
+          el("button", { value: "yes", class: "primary" }, "Use it"),
+        ),
+      ),
+    );
     dialog.addEventListener("close", () => {
       const given = dialog.returnValue === "yes" && field.value.trim() !== "";
       if (given) storeKey(field.value.trim(), keep.checked);
@@ -132,7 +168,9 @@ function storeKey(value, keeps) {
     sessionStorage.setItem(keyName, value);
     if (keeps) localStorage.setItem(keyName, value);
     else localStorage.removeItem(keyName);
-  } catch { /* Without storage each request asks again. */ }
+  } catch {
+    /* Without storage each request asks again. */
+  }
 }
 
 export const hasKey = () => key() !== null;
@@ -141,5 +179,7 @@ export function forgetKey() {
   try {
     sessionStorage.removeItem(keyName);
     localStorage.removeItem(keyName);
-  } catch { /* There is none. */ }
+  } catch {
+    /* There is none. */
+  }
 }

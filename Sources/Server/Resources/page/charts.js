@@ -16,12 +16,21 @@ export class LineChart {
     this.value = el("strong", {}, "–");
     this.line = svg("path", { class: "line" });
     this.area = svg("path", { class: "area" });
-    this.drawing = svg("svg", { viewBox: "0 0 300 64", preserveAspectRatio: "none", class: "chart", role: "img" },
-      svg("path", { class: "grid-line", d: "M0 1H300M0 32H300M0 63H300" }), this.area, this.line);
+    this.drawing = svg(
+      "svg",
+      { viewBox: "0 0 300 64", preserveAspectRatio: "none", class: "chart", role: "img" },
+      svg("path", { class: "grid-line", d: "M0 1H300M0 32H300M0 63H300" }),
+      this.area,
+      this.line,
+    );
     this.scale = el("span", { class: "scale" });
-    this.element = el("figure", { class: "panel line-chart" },
-      el("figcaption", {}, el("span", {}, name), this.value), el("div", { class: "plot" }, this.drawing, this.scale),
-      el("div", { class: "ticks" }, el("span", {}, `${Math.round(seconds / 60)} min ago`), el("span", {}, "now")));
+    this.element = el(
+      "figure",
+      { class: "panel line-chart" },
+      el("figcaption", {}, el("span", {}, name), this.value),
+      el("div", { class: "plot" }, this.drawing, this.scale),
+      el("div", { class: "ticks" }, el("span", {}, `${Math.round(seconds / 60)} min ago`), el("span", {}, "now")),
+    );
   }
 
   update(points, now) {
@@ -50,7 +59,10 @@ export class LineChart {
     if (start !== null) area += `V63H${start}Z`;
     this.line.setAttribute("d", line);
     this.area.setAttribute("d", area);
-    this.drawing.setAttribute("aria-label", `${this.name}: now ${latest === undefined ? "nothing" : rate(latest)}, at most ${rate(Math.max(0, ...points.map((point) => point[1])))}`);
+    this.drawing.setAttribute(
+      "aria-label",
+      `${this.name}: now ${latest === undefined ? "nothing" : rate(latest)}, at most ${rate(Math.max(0, ...points.map((point) => point[1])))}`,
+    );
   }
 }
 
@@ -76,13 +88,23 @@ export function histogram(name, data) {
   const first = counts.findIndex((each) => each > 0);
   const last = counts.findLastIndex((each) => each > 0);
   const caption = el("figcaption", {}, el("span", {}, name), el("span", { class: "dim" }, counted(total, "value")));
-  if (total === 0) return el("figure", { class: "panel histogram" }, caption, el("p", { class: "dim empty" }, "none in these minutes"));
+  if (total === 0)
+    return el(
+      "figure",
+      { class: "panel histogram" },
+      caption,
+      el("p", { class: "dim empty" }, "none in these minutes"),
+    );
   // A bucket of room on either side, so that the ends are seen to be ends.
   const low = Math.max(0, first - 1);
   const shown = counts.slice(low, last + 2);
   const most = Math.max(...shown);
   const bars = shown.map((each, place) => {
-    const bar = el("span", { class: "bar-slot", title: `${range(bounds, low + place)}: ${count(each)}` }, el("span", { class: "bar-fill" }));
+    const bar = el(
+      "span",
+      { class: "bar-slot", title: `${range(bounds, low + place)}: ${count(each)}` },
+      el("span", { class: "bar-fill" }),
+    );
     bar.firstChild.style.height = `${(100 * each) / most}%`;
     return bar;
   });
@@ -90,14 +112,45 @@ export function histogram(name, data) {
     const value = quantile(data, share);
     return value === Infinity ? `> ${duration(bounds.at(-1))}` : duration(value);
   };
-  return el("figure", { class: "panel histogram" }, caption,
-    el("div", { class: "bars", role: "img", "aria-label": shown.map((each, place) => `${range(bounds, low + place)}: ${each}`).join(", ") }, bars),
-    el("div", { class: "ticks" }, el("span", {}, low === 0 ? "0" : duration(bounds[low - 1])), el("span", {}, last + 1 >= bounds.length ? `> ${duration(bounds.at(-1))}` : duration(bounds[last + 1] ?? bounds.at(-1)))),
-    el("dl", { class: "quantiles" }, [["half", 0.5], ["90 %", 0.9], ["99 %", 0.99]].map(([label, share]) => el("div", {}, el("dt", {}, label), el("dd", {}, at(share))))));
+  return el(
+    "figure",
+    { class: "panel histogram" },
+    caption,
+    el(
+      "div",
+      {
+        class: "bars",
+        role: "img",
+        "aria-label": shown.map((each, place) => `${range(bounds, low + place)}: ${each}`).join(", "),
+      },
+      bars,
+    ),
+    el(
+      "div",
+      { class: "ticks" },
+      el("span", {}, low === 0 ? "0" : duration(bounds[low - 1])),
+      el(
+        "span",
+        {},
+        last + 1 >= bounds.length ? `> ${duration(bounds.at(-1))}` : duration(bounds[last + 1] ?? bounds.at(-1)),
+      ),
+    ),
+    el(
+      "dl",
+      { class: "quantiles" },
+      [
+        ["half", 0.5],
+        ["90 %", 0.9],
+        ["99 %", 0.99],
+      ].map(([label, share]) => el("div", {}, el("dt", {}, label), el("dd", {}, at(share)))),
+    ),
+  );
 }
 
 const range = (bounds, place) =>
-  place >= bounds.length ? `over ${duration(bounds.at(-1))}` : `${place === 0 ? "0" : duration(bounds[place - 1])} to ${duration(bounds[place])}`;
+  place >= bounds.length
+    ? `over ${duration(bounds.at(-1))}`
+    : `${place === 0 ? "0" : duration(bounds[place - 1])} to ${duration(bounds[place])}`;
 
 const kinds = { u: "used", s: "shared", c: "cached", ".": "free" };
 
@@ -112,16 +165,31 @@ export class PageMap {
 
   update(pages) {
     const shared = pages.map ? [...pages.map].filter((each) => each === "s").length : 0;
-    const parts = [["used", pages.used - shared, "held by one request"], ["shared", shared, "held by several"],
-      ["cached", pages.cached, "kept for prompts that begin alike"], ["free", pages.free, "free"]];
+    const parts = [
+      ["used", pages.used - shared, "held by one request"],
+      ["shared", shared, "held by several"],
+      ["cached", pages.cached, "kept for prompts that begin alike"],
+      ["free", pages.free, "free"],
+    ];
     if (!pages.map) parts.splice(0, 2, ["used", pages.used, "held by requests"]);
-    fill(this.bar, parts.map(([kind, number]) => {
-      const part = el("span", { class: kind });
-      part.style.flexGrow = number;
-      return part;
-    }));
-    this.bar.setAttribute("aria-label", parts.map(([, number, label]) => `${number} ${label}`).join(", ") + ` of ${pages.total}`);
-    fill(this.key, parts.map(([kind, number, label]) => el("li", {}, el("span", { class: `swatch ${kind}` }), `${count(number)} ${label}`)));
+    fill(
+      this.bar,
+      parts.map(([kind, number]) => {
+        const part = el("span", { class: kind });
+        part.style.flexGrow = number;
+        return part;
+      }),
+    );
+    this.bar.setAttribute(
+      "aria-label",
+      parts.map(([, number, label]) => `${number} ${label}`).join(", ") + ` of ${pages.total}`,
+    );
+    fill(
+      this.key,
+      parts.map(([kind, number, label]) =>
+        el("li", {}, el("span", { class: `swatch ${kind}` }), `${count(number)} ${label}`),
+      ),
+    );
     this.canvas.hidden = !pages.map;
     if (pages.map) this.#draw(pages.map);
   }
@@ -186,15 +254,32 @@ export function prefixTree({ nodes, omitted_pages: omitted }, pageSize) {
     const node = nodes[index];
     const label = node.label?.trim().replace(/\s+/g, " ");
     const facts = `${counted(node.pages, "page")} (${count(node.pages * pageSize)} tokens), ${node.users ? counted(node.users, "live request") : "no live request"}`;
-    const bar = el("div", { class: node.users ? (node.users > 1 ? "node shared" : "node used") : "node cached", role: "listitem",
-      title: `${facts}${label ? `\n${label}` : ""}`, "aria-label": `${label ?? "prefix"}: ${facts}` }, label ?? String(node.pages));
+    const bar = el(
+      "div",
+      {
+        class: node.users ? (node.users > 1 ? "node shared" : "node used") : "node cached",
+        role: "listitem",
+        title: `${facts}${label ? `\n${label}` : ""}`,
+        "aria-label": `${label ?? "prefix"}: ${facts}`,
+      },
+      label ?? String(node.pages),
+    );
     bar.style.left = `${(100 * start) / depth}%`;
     bar.style.width = `${(100 * node.pages) / depth}%`;
     bar.style.top = `calc(${row} * var(--row))`;
     bar.style.height = `calc(${ends[index] - row} * var(--row))`;
     tree.append(bar);
   }
-  return el("div", {}, el("div", { class: "scroll tall", tabindex: "0", "aria-label": "Prefix tree", role: "group" }, tree),
-    el("div", { class: "ticks" }, el("span", {}, "start of the prompt"), el("span", {}, `${count(depth * pageSize)} tokens`)),
-    omitted ? el("p", { class: "dim" }, `${counted(omitted, "page")} further below are not drawn.`) : null);
+  return el(
+    "div",
+    {},
+    el("div", { class: "scroll tall", tabindex: "0", "aria-label": "Prefix tree", role: "group" }, tree),
+    el(
+      "div",
+      { class: "ticks" },
+      el("span", {}, "start of the prompt"),
+      el("span", {}, `${count(depth * pageSize)} tokens`),
+    ),
+    omitted ? el("p", { class: "dim" }, `${counted(omitted, "page")} further below are not drawn.`) : null,
+  );
 }

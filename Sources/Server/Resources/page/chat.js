@@ -1,7 +1,9 @@
 // The chat view: a conversation's path, the composer, and what can be done with messages.
-import { announce, button, download, el, fill, isTouch, notice } from "./dom.js";
+import { messageActions } from "./actions.js";
+import { Composer, Transcript } from "./composer.js";
+import { announce, button, download, el, fill, notice } from "./dom.js";
 import { exported, makeConversation, titleOf, Tree } from "./conversation.js";
-import { Generation, running, runningIn } from "./generate.js";
+import { Generation, runningIn } from "./generate.js";
 import { MessageView } from "./message.js";
 import { known, models, prefer, preferred, watch } from "./models.js";
 import { ParameterPanel } from "./parameters.js";
@@ -11,6 +13,7 @@ import { legend } from "./tokens.js";
 
 export class ChatView {
   #views = new Map();
+  #actions = messageActions(this);
   #saveTimer = null;
   #frame = null;
 
@@ -18,9 +21,18 @@ export class ChatView {
     this.root = root;
     this.showsTokens = setting("tokens", false);
     this.sidebar = new Sidebar({
-      open: (conversation) => { this.open(conversation); this.drawer(null); this.focusComposer(); },
-      create: () => { this.create(); this.drawer(null); this.focusComposer(); },
-      close: () => this.drawer(null), current: () => this.conversation,
+      open: (conversation) => {
+        this.open(conversation);
+        this.drawer(null);
+        this.composer.focus();
+      },
+      create: () => {
+        this.create();
+        this.drawer(null);
+        this.composer.focus();
+      },
+      close: () => this.drawer(null),
+      current: () => this.conversation,
     });
     this.panel = new ParameterPanel(() => this.#parametersChanged());
     this.panel.close = () => this.drawer(null);
@@ -31,46 +43,82 @@ export class ChatView {
     if (last) this.open(last);
     else this.create();
     watch(() => this.#drawModels());
-    addEventListener("pagehide", () => { if (runningIn(this.conversation)) save(this.conversation); });
+    addEventListener("pagehide", () => {
+      if (runningIn(this.conversation)) save(this.conversation);
+    });
   }
 
   #build() {
-    this.title = el("input", { class: "title", "aria-label": "Title of the conversation", spellcheck: "false", onchange: () => {
-      this.conversation.title = this.title.value.trim();
-      this.changed();
-    } });
-    this.select = el("select", { "aria-label": "Model", onchange: () => {
-      this.conversation.model = this.select.value;
-      prefer(this.select.value);
-      this.#adoptMode();
-      this.changed();
-      this.draw();
-    } });
-    this.tokensButton = button("Tokens", () => this.toggleTokens(), { class: "small", "aria-pressed": "false", title: "Colour tokens by probability (t)" });
+    this.title = el("input", {
+      class: "title",
+      "aria-label": "Title of the conversation",
+      spellcheck: "false",
+      onchange: () => {
+        this.conversation.title = this.title.value.trim();
+        this.changed();
+      },
+    });
+    this.select = el("select", {
+      "aria-label": "Model",
+      onchange: () => {
+        this.conversation.model = this.select.value;
+        prefer(this.select.value);
+        this.#adoptMode();
+        this.changed();
+        this.draw();
+      },
+    });
+    this.tokensButton = button("Tokens", () => this.toggleTokens(), {
+      class: "small",
+      "aria-pressed": "false",
+      title: "Colour tokens by probability (t)",
+    });
     const side = (name, label, title, more = {}) =>
-      button(label, () => this.drawer(name), { class: "small", "aria-expanded": "false", "aria-controls": name, title, ...more });
+      button(label, () => this.drawer(name), {
+        class: "small",
+        "aria-expanded": "false",
+        "aria-controls": name,
+        title,
+        ...more,
+      });
     this.sideButtons = {
       conversations: side("conversations", "☰", "Conversations (l)", { "aria-label": "Conversations" }),
       parameters: side("parameters", "Parameters", "Parameters (p)"),
     };
     this.legend = legend();
     this.messages = el("div", { class: "messages" });
-    this.scroller = el("div", { class: "transcript", tabindex: "0", role: "region", "aria-label": "Messages", onscroll: () => this.#scrolled() },
-      this.messages);
-    this.latest = button("↓ latest", () => this.#toEnd(true), { class: "latest small", hidden: true });
-    this.input = el("textarea", { rows: 1, "aria-label": "Message", enterkeyhint: "send", oninput: () => this.#sizeInput(),
-      onkeydown: (event) => this.#inputKey(event) });
-    this.send = el("button", { class: "primary", type: "submit" }, "Send");
-    this.stop = button("Stop", () => this.stopAnswer(), { class: "stop", hidden: true, title: "Stop (Esc)" });
-    this.composer = el("form", { class: "composer", onsubmit: (event) => { event.preventDefault(); this.submit(); } }, this.input, this.send, this.stop);
-    fill(this.root, this.sidebar.element,
-      el("div", { class: "talk" },
-        el("div", { class: "talk-head" }, this.sideButtons.conversations, this.title, this.select, this.tokensButton,
-          button("Export", () => download(`${titleOf(this.conversation).replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 40)}.json`, exported([this.conversation])),
-            { class: "small wide-only", title: "Export this conversation as JSON" }),
-          this.sideButtons.parameters),
-        this.scroller, this.latest, this.composer),
-      this.panel.element, el("div", { class: "shade", onclick: () => this.drawer(null) }));
+    this.transcript = new Transcript(this.messages);
+    this.composer = new Composer({
+      submit: (text) => this.submit(text),
+      stop: () => this.stopAnswer(),
+      editLast: () => this.#editLast(),
+    });
+    fill(
+      this.root,
+      this.sidebar.element,
+      el(
+        "div",
+        { class: "talk" },
+        el(
+          "div",
+          { class: "talk-head" },
+          this.sideButtons.conversations,
+          this.title,
+          this.select,
+          this.tokensButton,
+          button("Export", () => download(fileName(this.conversation), exported([this.conversation])), {
+            class: "small wide-only",
+            title: "Export this conversation as JSON",
+          }),
+          this.sideButtons.parameters,
+        ),
+        this.transcript.element,
+        this.transcript.latest,
+        this.composer.element,
+      ),
+      this.panel.element,
+      el("div", { class: "shade", onclick: () => this.drawer(null) }),
+    );
     const open = setting("drawer", null);
     if (open && matchMedia("(min-width: 1100px)").matches) this.drawer(open);
   }
@@ -79,9 +127,13 @@ export class ChatView {
 
   create() {
     const previous = this.conversation;
-    this.open(makeConversation({
-      model: preferred(), system: previous?.system ?? "", parameters: { ...(previous?.parameters ?? setting("parameters", {})) },
-    }));
+    this.open(
+      makeConversation({
+        model: preferred(),
+        system: previous?.system ?? "",
+        parameters: { ...(previous?.parameters ?? setting("parameters", {})) },
+      }),
+    );
     this.#adoptMode();
     this.draw();
   }
@@ -97,7 +149,7 @@ export class ChatView {
     this.panel.show(conversation);
     this.#drawModels();
     this.draw();
-    this.#toEnd(true);
+    this.transcript.toEnd();
   }
 
   #changedElsewhere(id) {
@@ -129,9 +181,17 @@ export class ChatView {
     const names = models.list.map((each) => each.id);
     const { model } = this.conversation;
     if (model && !names.includes(model)) names.unshift(model);
-    fill(this.select, names.length === 0 ? el("option", { value: "" }, models.error ? "no server" : "…") : null,
-      names.map((name) => el("option", { value: name, selected: name === model },
-        models.list.length > 0 && !known(name) ? `${name} (not served here)` : name)));
+    fill(
+      this.select,
+      names.length === 0 ? el("option", { value: "" }, models.error ? "no server" : "…") : null,
+      names.map((name) =>
+        el(
+          "option",
+          { value: name, selected: name === model },
+          models.list.length > 0 && !known(name) ? `${name} (not served here)` : name,
+        ),
+      ),
+    );
     this.select.value = model ?? "";
   }
 
@@ -146,7 +206,7 @@ export class ChatView {
     document.title = conversation.nodes.length > 0 ? `${titleOf(conversation)} – Apus` : "Apus";
     const views = tree.path().map((node) => {
       let view = this.#views.get(node.id);
-      if (!view || view.node !== node) this.#views.set(node.id, view = new MessageView(node, this.#actions));
+      if (!view || view.node !== node) this.#views.set(node.id, (view = new MessageView(node, this.#actions)));
       view.update({ siblings: tree.siblings(node), isText, showsTokens: this.showsTokens });
       return view.element;
     });
@@ -154,28 +214,45 @@ export class ChatView {
     const wanted = new Set(views);
     for (const child of [...this.messages.children]) if (!wanted.has(child)) child.remove();
     views.forEach((view, place) => {
-      if (this.messages.children[place] !== view) this.messages.insertBefore(view, this.messages.children[place] ?? null);
+      if (this.messages.children[place] !== view)
+        this.messages.insertBefore(view, this.messages.children[place] ?? null);
     });
     if (views.length === 0) fill(this.messages, this.#welcome(isText));
     this.messages.classList.toggle("text", isText);
     this.tokensButton.setAttribute("aria-pressed", String(this.showsTokens));
     if (this.showsTokens && views.length > 0) this.messages.prepend(this.legend);
     else this.legend.remove();
-    this.input.placeholder = isText ? "Text to continue; empty goes on from the end" : "Message";
-    this.send.textContent = isText ? "Continue" : "Send";
-    this.send.hidden = Boolean(busy);
-    this.stop.hidden = !busy;
+    this.composer.draw(isText, Boolean(busy));
     this.sidebar.draw();
   }
 
   #welcome(isText) {
     const name = this.conversation.model;
-    return el("div", { class: "welcome" },
-      el("p", { class: "lead" }, name ? [isText ? "Write the beginning of a text; " : "Say something; ", el("strong", {}, name), isText ? " goes on." : " answers."]
-        : models.error ? models.error.message : "Looking for models…"),
-      el("p", { class: "dim" }, isText ? "This model has no chat template, or you chose plain text: what you write is continued as it stands."
-        : "Any message can be edited; every version is kept. Answers are reproducible: each carries its seed."),
-      el("p", { class: "dim wide-only" }, el("kbd", {}, "?"), " lists the shortcuts."));
+    return el(
+      "div",
+      { class: "welcome" },
+      el(
+        "p",
+        { class: "lead" },
+        name
+          ? [
+              isText ? "Write the beginning of a text; " : "Say something; ",
+              el("strong", {}, name),
+              isText ? " goes on." : " answers.",
+            ]
+          : models.error
+            ? models.error.message
+            : "Looking for models…",
+      ),
+      el(
+        "p",
+        { class: "dim" },
+        isText
+          ? "This model has no chat template, or you chose plain text: what you write is continued as it stands."
+          : "Any message can be edited; every version is kept. Answers are reproducible: each carries its seed.",
+      ),
+      el("p", { class: "dim wide-only" }, el("kbd", {}, "?"), " lists the shortcuts."),
+    );
   }
 
   /** Saves soon and lists the conversation anew. */
@@ -195,63 +272,26 @@ export class ChatView {
 
   // MARK: What can be done
 
-  get #actions() {
-    return {
-      choose: (node) => { this.tree.choose(node); this.changed(); this.draw(); },
-      edit: (node, text) => {
-        if (this.#refusesWhileBusy()) return;
-        const { role, parent, model } = node;
-        const made = this.tree.add(parent, { role, content: text, ...(role === "assistant" ? { model, edited: true } : {}) });
-        this.changed();
-        if (role === "user" && this.conversation.mode === "chat") this.answer(made);
-        else this.draw();
-        this.#focusNode(made);
-      },
-      again: (node) => { if (!this.#refusesWhileBusy()) this.answer(this.tree.node(node.parent) ?? null); },
-      remove: (node) => {
-        if (this.#refusesWhileBusy()) return;
-        const undo = this.tree.remove(node);
-        this.changed();
-        this.draw();
-        this.focusComposer();
-        notice("Deleted.", { action: { label: "Undo", run: () => { undo(); this.changed(); this.draw(); } } });
-      },
-      branch: (node, index, text) => {
-        if (this.#refusesWhileBusy()) return;
-        const tokens = node.tokens.slice(0, index);
-        const taken = node.tokens[index][2].find(([other]) => other === text);
-        const made = this.tree.add(node.parent, { role: "assistant", model: node.model, edited: true, tokens: [...tokens, [text, taken?.[1] ?? null, node.tokens[index][2]]],
-          content: tokens.map((token) => token[0]).join("") + text });
-        this.answer(made);
-      },
-      asText: (node) => {
-        const { conversation } = this;
-        conversation.mode = "text";
-        this.panel.show(conversation);
-        const parent = this.tree.node(node.parent) ?? null;
-        this.tree.remove(node);
-        this.answer(parent);
-      },
-    };
-  }
-
-  #refusesWhileBusy() {
+  refusesWhileBusy() {
     if (!runningIn(this.conversation)) return false;
     notice("An answer is being written; stop it first.");
     return true;
   }
 
-  submit() {
-    const text = this.input.value;
-    const isText = this.conversation.mode === "text";
-    if (this.#refusesWhileBusy()) return;
+  /** Takes what was written. Returns whether it was taken. */
+  submit(text) {
+    if (this.refusesWhileBusy()) return false;
     let last = this.tree.path().at(-1) ?? null;
-    if (text.trim() === "" && !(isText && (last || text !== ""))) return;
-    if (!this.conversation.model) return notice(models.error?.message ?? "There is no model to ask.", { error: true });
+    // An empty line makes a text go on.
+    const goesOn = this.conversation.mode === "text" && (last || text !== "");
+    if (text.trim() === "" && !goesOn) return false;
+    if (!this.conversation.model) {
+      notice(models.error?.message ?? "There is no model to ask.", { error: true });
+      return false;
+    }
     if (text !== "") last = this.tree.add(last?.id ?? null, { role: "user", content: text });
-    this.input.value = "";
-    this.#sizeInput();
     this.answer(last);
+    return true;
   }
 
   /** Asks for an answer below a node. */
@@ -262,13 +302,13 @@ export class ChatView {
     const done = generation.run();
     this.changed();
     this.draw();
-    this.#toEnd(true);
+    this.transcript.toEnd();
     announce("Asked.");
     await done;
     save(conversation);
     if (this.conversation === conversation) {
       this.draw();
-      this.#follow();
+      this.transcript.follow();
     } else {
       this.sidebar.draw();
     }
@@ -281,14 +321,14 @@ export class ChatView {
     this.#frame = requestAnimationFrame(() => {
       this.#frame = null;
       this.#views.get(node.id)?.drawBody();
-      this.#follow();
+      this.transcript.follow();
     });
   }
 
   stopAnswer() {
     const generation = runningIn(this.conversation);
     generation?.stop();
-    if (generation) this.focusComposer();
+    if (generation) this.composer.focus();
     return Boolean(generation);
   }
 
@@ -296,7 +336,11 @@ export class ChatView {
     this.showsTokens = !this.showsTokens;
     keepSetting("tokens", this.showsTokens);
     this.draw();
-    if (this.showsTokens && this.tree.path().some((node) => node.role === "assistant") && !this.tree.path().some((node) => node.tokens)) {
+    if (
+      this.showsTokens &&
+      this.tree.path().some((node) => node.role === "assistant") &&
+      !this.tree.path().some((node) => node.tokens)
+    ) {
       notice("These answers carry no probabilities. “Ask for token probabilities” is among the parameters.");
     }
   }
@@ -308,15 +352,18 @@ export class ChatView {
     if (open) this.root.dataset.drawer = open;
     else delete this.root.dataset.drawer;
     keepSetting("drawer", open);
-    for (const [each, control] of Object.entries(this.sideButtons)) control.setAttribute("aria-expanded", String(each === open));
+    for (const [each, control] of Object.entries(this.sideButtons))
+      control.setAttribute("aria-expanded", String(each === open));
     if (open) document.getElementById(open)?.focus({ preventScroll: true });
-    else if (before && document.getElementById(before)?.contains(document.activeElement)) this.sideButtons[before].focus();
+    else if (before && document.getElementById(before)?.contains(document.activeElement))
+      this.sideButtons[before].focus();
   }
 
-  // MARK: Keys, focus and scrolling
+  // MARK: Focus
 
-  focusComposer() { if (!isTouch()) this.input.focus(); }
-  #focusNode(node) { this.#views.get(node.id)?.element.focus(); }
+  focusNode(node) {
+    this.#views.get(node.id)?.element.focus();
+  }
 
   /** The message that has the focus, or holds what has. */
   get focused() {
@@ -333,41 +380,15 @@ export class ChatView {
     views[next]?.element.scrollIntoView({ block: "nearest" });
   }
 
-  #inputKey(event) {
-    if (event.isComposing) return;
-    if (event.key === "Enter" && !event.shiftKey && (!isTouch() || event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      this.submit();
-    } else if (event.key === "ArrowUp" && this.input.value === "") {
-      const mine = this.tree.path().findLast((node) => node.role === "user");
-      if (!mine || runningIn(this.conversation)) return;
-      event.preventDefault();
-      this.#views.get(mine.id).edit();
-    }
-  }
-
-  #sizeInput() {
-    this.input.style.height = "auto";
-    this.input.style.height = `${Math.min(this.input.scrollHeight + 2, innerHeight * 0.4)}px`;
-  }
-
-  get #isAtEnd() { return this.scroller.scrollHeight - this.scroller.scrollTop - this.scroller.clientHeight < 80; }
-
-  #scrolled() {
-    this.follows = this.#isAtEnd;
-    this.latest.hidden = this.follows;
-  }
-
-  #follow() {
-    if (this.follows !== false) this.#toEnd(false);
-    else this.latest.hidden = false;
-  }
-
-  #toEnd(always) {
-    if (always) this.follows = true;
-    this.scroller.scrollTop = this.scroller.scrollHeight;
-    this.latest.hidden = true;
+  #editLast() {
+    const mine = this.tree.path().findLast((node) => node.role === "user");
+    if (!mine || runningIn(this.conversation)) return false;
+    this.#views.get(mine.id).edit();
+    return true;
   }
 }
 
-export const isAnswering = () => running.size > 0;
+const fileName = (conversation) =>
+  `${titleOf(conversation)
+    .replace(/[^\p{L}\p{N}]+/gu, "-")
+    .slice(0, 40)}.json`;

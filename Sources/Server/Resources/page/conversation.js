@@ -5,8 +5,17 @@ export function makeConversation(fields = {}) {
   const now = Date.now();
   return {
     id: crypto.randomUUID?.() ?? `${now}-${Math.random().toString(36).slice(2)}`,
-    title: "", named: false, created: now, updated: now, mode: "chat", model: null, system: "", parameters: {},
-    nodes: [], chosen: {}, ...fields,
+    title: "",
+    named: false,
+    created: now,
+    updated: now,
+    mode: "chat",
+    model: null,
+    system: "",
+    parameters: {},
+    nodes: [],
+    chosen: {},
+    ...fields,
   };
 }
 
@@ -31,10 +40,18 @@ export class Tree {
     else this.#children.set(node.parent, [node]);
   }
 
-  node(id) { return this.#byId.get(id); }
-  children(id) { return this.#children.get(id) ?? []; }
-  siblings(node) { return this.children(node.parent); }
-  chosen(id) { return this.#byId.get(this.conversation.chosen[id ?? "root"]) ?? this.children(id).at(-1); }
+  node(id) {
+    return this.#byId.get(id);
+  }
+  children(id) {
+    return this.#children.get(id) ?? [];
+  }
+  siblings(node) {
+    return this.children(node.parent);
+  }
+  chosen(id) {
+    return this.#byId.get(this.conversation.chosen[id ?? "root"]) ?? this.children(id).at(-1);
+  }
 
   /** The nodes shown, from the first on. */
   path() {
@@ -61,12 +78,17 @@ export class Tree {
   }
 
   /** Shows this node among its siblings. */
-  choose(node) { this.conversation.chosen[node.parent ?? "root"] = node.id; }
+  choose(node) {
+    this.conversation.chosen[node.parent ?? "root"] = node.id;
+  }
 
   /** Takes a node out, with all that follows it. Returns a way to undo that. */
   remove(node) {
     const doomed = new Set();
-    const visit = (at) => { doomed.add(at.id); this.children(at.id).forEach(visit); };
+    const visit = (at) => {
+      doomed.add(at.id);
+      this.children(at.id).forEach(visit);
+    };
     visit(node);
     const before = { nodes: this.conversation.nodes, chosen: { ...this.conversation.chosen } };
     const siblings = this.siblings(node);
@@ -101,7 +123,11 @@ export const textFor = (path) => path.map((node) => node.content).join("");
 /** A title out of the first words. */
 export function titleOf(conversation) {
   if (conversation.title) return conversation.title;
-  const first = conversation.nodes.find((node) => node.role === "user")?.content.trim().replace(/\s+/g, " ") ?? "";
+  const first =
+    conversation.nodes
+      .find((node) => node.role === "user")
+      ?.content.trim()
+      .replace(/\s+/g, " ") ?? "";
   return first.length > 60 ? first.slice(0, 59).trimEnd() + "…" : first || "New conversation";
 }
 
@@ -112,23 +138,36 @@ export function titleOf(conversation) {
  */
 export function readExport(text) {
   let value;
-  try { value = JSON.parse(text); } catch (error) { throw new Error(`The file is no JSON: ${error.message}`); }
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`The file is no JSON: ${error.message}`);
+  }
   const list = Array.isArray(value?.conversations) ? value.conversations : [value];
   return list.map((given, place) => {
     const where = `Conversation ${place + 1} of the file`;
-    if (typeof given !== "object" || given === null || !Array.isArray(given.nodes)) throw new Error(`${where} has no list of nodes.`);
+    if (typeof given !== "object" || given === null || !Array.isArray(given.nodes))
+      throw new Error(`${where} has no list of nodes.`);
     const known = new Set();
     for (const node of given.nodes) {
-      if (typeof node?.id !== "string" || known.has(node.id)) throw new Error(`${where} has a node without an id of its own.`);
-      if (node.parent !== null && !known.has(node.parent)) throw new Error(`${where}: node ${node.id} stands before its parent.`);
-      if (!["user", "assistant"].includes(node.role)) throw new Error(`${where}: node ${node.id} has the role '${node.role}'.`);
+      if (typeof node?.id !== "string" || known.has(node.id))
+        throw new Error(`${where} has a node without an id of its own.`);
+      if (node.parent !== null && !known.has(node.parent))
+        throw new Error(`${where}: node ${node.id} stands before its parent.`);
+      if (!["user", "assistant"].includes(node.role))
+        throw new Error(`${where}: node ${node.id} has the role '${node.role}'.`);
       if (typeof node.content !== "string") throw new Error(`${where}: node ${node.id} has no text.`);
       known.add(node.id);
     }
     const text = (name, otherwise) => (typeof given[name] === "string" ? given[name] : otherwise);
     return makeConversation({
-      title: text("title", ""), mode: given.mode === "text" ? "text" : "chat", model: text("model", null), system: text("system", ""),
-      parameters: Object.fromEntries(Object.entries(given.parameters ?? {}).filter(([, each]) => ["string", "boolean"].includes(typeof each))),
+      title: text("title", ""),
+      mode: given.mode === "text" ? "text" : "chat",
+      model: text("model", null),
+      system: text("system", ""),
+      parameters: Object.fromEntries(
+        Object.entries(given.parameters ?? {}).filter(([, each]) => ["string", "boolean"].includes(typeof each)),
+      ),
       nodes: given.nodes.map((node, index) => ({ ...node, number: index + 1, running: undefined })),
       chosen: Object.fromEntries(Object.entries(given.chosen ?? {}).filter(([, id]) => known.has(id))),
     });

@@ -27,7 +27,8 @@ export function svg(tag, attributes = {}, ...children) {
   return element;
 }
 
-const present = (children) => children.flat().filter((child) => child !== null && child !== undefined && child !== false);
+const present = (children) =>
+  children.flat().filter((child) => child !== null && child !== undefined && child !== false);
 
 /** Replaces what an element holds. */
 export const fill = (element, ...children) => element.replaceChildren(...present(children));
@@ -41,13 +42,25 @@ export function announce(text) {
   const region = document.getElementById("announcer");
   region.textContent = "";
   // A change in a later task is announced even where the text is the same.
-  setTimeout(() => { region.textContent = text; }, 50);
+  setTimeout(() => {
+    region.textContent = text;
+  }, 50);
 }
 
 /** A line at the foot of the page that goes away by itself; errors stay until dismissed. */
 export function notice(text, { error = false, action = null } = {}) {
   const line = el("div", { class: error ? "notice error" : "notice" }, el("span", {}, text));
-  if (action) line.append(button(action.label, () => { line.remove(); action.run(); }, { class: "plain" }));
+  if (action)
+    line.append(
+      button(
+        action.label,
+        () => {
+          line.remove();
+          action.run();
+        },
+        { class: "plain" },
+      ),
+    );
   line.append(button("×", () => line.remove(), { class: "icon", "aria-label": "Dismiss" }));
   document.getElementById("notices").append(line);
   if (!error) setTimeout(() => line.remove(), action ? 8000 : 4000);
@@ -81,12 +94,21 @@ export function download(name, content, type = "application/json") {
 /** A question before something is lost. Resolves to whether it was confirmed. */
 export function confirmed(question, label) {
   return new Promise((resolve) => {
-    const dialog = el("dialog", { class: "small", "aria-label": question },
+    const dialog = el(
+      "dialog",
+      { class: "small", "aria-label": question },
       el("p", {}, question),
-      el("form", { method: "dialog", class: "row end" },
+      el(
+        "form",
+        { method: "dialog", class: "row end" },
         el("button", { value: "no" }, "Cancel"),
-        el("button", { value: "yes", class: "primary", autofocus: true }, label)));
-    dialog.addEventListener("close", () => { dialog.remove(); resolve(dialog.returnValue === "yes"); });
+        el("button", { value: "yes", class: "primary", autofocus: true }, label),
+      ),
+    );
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "yes");
+    });
     document.body.append(dialog);
     dialog.showModal();
   });

@@ -9,7 +9,10 @@ export const counted = (number, one, many = one + "s") => `${count(number)} ${nu
 export function bytes(number) {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let unit = 0;
-  while (number >= 999.5 && unit < units.length - 1) { number /= 1000; unit += 1; }
+  while (number >= 999.5 && unit < units.length - 1) {
+    number /= 1000;
+    unit += 1;
+  }
   return `${unit === 0 ? number : number.toPrecision(3)} ${units[unit]}`;
 }
 
@@ -28,7 +31,8 @@ const two = (number, base, large, small) =>
   `${Math.floor(number / base)} ${large}${number % base ? ` ${number % base} ${small}` : ""}`;
 
 /** A rate: 8.3, 128, 1,294. */
-export const rate = (number) => (number >= 100 ? count(number) : String(Number(number.toPrecision(number < 10 ? 2 : 3))));
+export const rate = (number) =>
+  number >= 100 ? count(number) : String(Number(number.toPrecision(number < 10 ? 2 : 3)));
 
 export const percent = (share) => `${share >= 0.9995 ? "100" : (share * 100).toPrecision(share < 0.001 ? 1 : 3)} %`;
 

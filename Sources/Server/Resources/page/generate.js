@@ -22,7 +22,9 @@ export class Generation {
     this.key = `${conversation.id}/${node.id}`;
   }
 
-  stop() { this.#abort.abort(); }
+  stop() {
+    this.#abort.abort();
+  }
 
   async run() {
     const { conversation, node } = this;
@@ -34,7 +36,12 @@ export class Generation {
     const details = conversation.parameters.details !== false;
     const body = { model: conversation.model, stream: true, stream_options: { include_usage: true }, ...fields };
     if (isText) Object.assign(body, { prompt: textFor(this.path.slice(0, -1)) }, details ? { logprobs: 5 } : {});
-    else Object.assign(body, { messages: messagesFor(conversation, this.path.slice(0, -1)) }, details ? { logprobs: true, top_logprobs: 5 } : {});
+    else
+      Object.assign(
+        body,
+        { messages: messagesFor(conversation, this.path.slice(0, -1)) },
+        details ? { logprobs: true, top_logprobs: 5 } : {},
+      );
     running.set(this.key, this);
     const start = performance.now();
     let first = null;
@@ -70,12 +77,17 @@ export class Generation {
 function tokensOf(logprobs) {
   if (Array.isArray(logprobs?.content)) {
     return logprobs.content.map(({ token, logprob, bytes, top_logprobs: top }) =>
-      withBytes([token, round(logprob), (top ?? []).map((each) => [each.token, round(each.logprob)])], bytes));
+      withBytes([token, round(logprob), (top ?? []).map((each) => [each.token, round(each.logprob)])], bytes),
+    );
   }
   if (Array.isArray(logprobs?.tokens)) {
-    return logprobs.tokens.map((token, index) =>
-      [token, round(logprobs.token_logprobs?.[index]),
-        Object.entries(logprobs.top_logprobs?.[index] ?? {}).map(([text, logprob]) => [text, round(logprob)]).sort((a, b) => b[1] - a[1])]);
+    return logprobs.tokens.map((token, index) => [
+      token,
+      round(logprobs.token_logprobs?.[index]),
+      Object.entries(logprobs.top_logprobs?.[index] ?? {})
+        .map(([text, logprob]) => [text, round(logprob)])
+        .sort((a, b) => b[1] - a[1]),
+    ]);
   }
   return [];
 }
@@ -84,5 +96,9 @@ const round = (logprob) => (typeof logprob === "number" ? Number(logprob.toFixed
 const withBytes = (token, bytes) => (token[0].includes("\uFFFD") && Array.isArray(bytes) ? [...token, bytes] : token);
 
 function usageOf(usage) {
-  return { prompt: usage.prompt_tokens, answer: usage.completion_tokens, cached: usage.prompt_tokens_details?.cached_tokens ?? null };
+  return {
+    prompt: usage.prompt_tokens,
+    answer: usage.completion_tokens,
+    cached: usage.prompt_tokens_details?.cached_tokens ?? null,
+  };
 }

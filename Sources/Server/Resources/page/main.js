@@ -24,7 +24,7 @@ function route() {
   }
   document.body.dataset.view = name;
   views[name].enter?.();
-  if (name === "chat") chat.focusComposer();
+  if (name === "chat") chat.composer.focus();
   else document.title = `${name === "engine" ? "Engine" : "Batches"} – Apus`;
 }
 
@@ -54,7 +54,11 @@ function nextTheme() {
   theme = themes[(themes.indexOf(theme) + 1) % themes.length];
   if (theme === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
-  try { localStorage.setItem("apus.theme", theme); } catch { /* It lasts as long as the page. */ }
+  try {
+    localStorage.setItem("apus.theme", theme);
+  } catch {
+    /* It lasts as long as the page. */
+  }
   drawTheme();
   announce(themeButton.getAttribute("aria-label"));
 }
@@ -69,29 +73,68 @@ const shortcuts = [
   [["1"], "chat", () => go("chat")],
   [["2"], "engine", () => go("engine")],
   [["3"], "batches", () => go("batches")],
-  [["/", "i"], "write a message", () => { go("chat"); chat.input.focus(); }],
-  [["n"], "new conversation", () => { go("chat"); chat.create(); chat.input.focus(); }],
+  [
+    ["/", "i"],
+    "write a message",
+    () => {
+      go("chat");
+      chat.composer.input.focus();
+    },
+  ],
+  [
+    ["n"],
+    "new conversation",
+    () => {
+      go("chat");
+      chat.create();
+      chat.composer.input.focus();
+    },
+  ],
   [["l"], "list of conversations", () => chat.drawer("conversations"), "chat"],
   [["p"], "parameters", () => chat.drawer("parameters"), "chat"],
   [["t"], "colour tokens by probability", () => chat.toggleTokens(), "chat"],
   [["j", "k"], "next message, message before", (key) => chat.step(key === "j" ? 1 : -1), "chat"],
-  [["ArrowLeft", "ArrowRight"], "version before, next version of the message", (key) => onMessage((view) => {
-    const next = view.siblings[view.siblings.indexOf(view.node) + (key === "ArrowLeft" ? -1 : 1)];
-    if (!next) return;
-    view.actions.choose(next);
-    document.querySelector(`[data-node="${next.id}"]`)?.focus();
-  }), "chat"],
+  [
+    ["ArrowLeft", "ArrowRight"],
+    "version before, next version of the message",
+    (key) =>
+      onMessage((view) => {
+        const next = view.siblings[view.siblings.indexOf(view.node) + (key === "ArrowLeft" ? -1 : 1)];
+        if (!next) return;
+        view.actions.choose(next);
+        document.querySelector(`[data-node="${next.id}"]`)?.focus();
+      }),
+    "chat",
+  ],
   [["e"], "edit the message", () => onMessage((view) => view.edit()), "chat"],
-  [["r"], "another answer", () => onMessage((view) => view.node.role === "assistant" && !view.node.running && view.actions.again(view.node)), "chat"],
-  [["y"], "copy the message", () => onMessage((view) => view.element.querySelector("[data-action=copy]").click()), "chat"],
-  [["Delete"], "delete the message and what follows", () => onMessage((view) => !view.node.running && view.actions.remove(view.node)), "chat"],
+  [
+    ["r"],
+    "another answer",
+    () => onMessage((view) => view.node.role === "assistant" && !view.node.running && view.actions.again(view.node)),
+    "chat",
+  ],
+  [
+    ["y"],
+    "copy the message",
+    () => onMessage((view) => view.element.querySelector("[data-action=copy]").click()),
+    "chat",
+  ],
+  [
+    ["Delete"],
+    "delete the message and what follows",
+    () => onMessage((view) => !view.node.running && view.actions.remove(view.node)),
+    "chat",
+  ],
   [["d"], "colours: system, light, dark", nextTheme],
   [["?"], "this list", () => help()],
 ];
 
 const fixed = [
-  ["Enter", "send"], ["Shift + Enter", "new line"], ["Esc", "stop the answer; leave a field; close a panel"],
-  ["↑ in an empty field", "edit your last message"], ["← → ↑ ↓ among tokens", "move; Enter opens the alternatives"],
+  ["Enter", "send"],
+  ["Shift + Enter", "new line"],
+  ["Esc", "stop the answer; leave a field; close a panel"],
+  ["↑ in an empty field", "edit your last message"],
+  ["← → ↑ ↓ among tokens", "move; Enter opens the alternatives"],
 ];
 
 /** Acts on the message that has the focus, else on the last one. */
@@ -101,7 +144,8 @@ function onMessage(action) {
 }
 
 const usesKeys = () => setting("shortcuts", true);
-const isField = (element) => element.matches?.("input:not([type=checkbox], [type=radio], [type=file]), textarea, select, [contenteditable]");
+const isField = (element) =>
+  element.matches?.("input:not([type=checkbox], [type=radio], [type=file]), textarea, select, [contenteditable]");
 
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
@@ -123,19 +167,61 @@ document.addEventListener("keydown", (event) => {
 
 function help() {
   const names = { ArrowLeft: "←", ArrowRight: "→" };
-  const row = (keys, what) => el("div", {}, el("dt", {}, keys.flatMap((key, place) => [place > 0 ? " " : null, el("kbd", {}, names[key] ?? key)])), el("dd", {}, what));
-  const dialog = el("dialog", { class: "help", "aria-labelledby": "help-title" },
+  const row = (keys, what) =>
+    el(
+      "div",
+      {},
+      el(
+        "dt",
+        {},
+        keys.flatMap((key, place) => [place > 0 ? " " : null, el("kbd", {}, names[key] ?? key)]),
+      ),
+      el("dd", {}, what),
+    );
+  const dialog = el(
+    "dialog",
+    { class: "help", "aria-labelledby": "help-title" },
     el("h2", { id: "help-title" }, "Shortcuts"),
-    el("dl", { class: "keys" }, shortcuts.map(([keys, what]) => row(keys, what)), fixed.map(([key, what]) => row([key], what))),
-    el("label", { class: "check" }, el("input", { type: "checkbox", checked: usesKeys(), onchange: (event) => keepSetting("shortcuts", event.target.checked) }), " Single keys act"),
-    el("p", { class: "dim", id: "about" }, "Conversations lie in this browser alone. Answers with the same model, prompt, parameters and seed are the same bit by bit."),
-    el("form", { method: "dialog", class: "row end" },
-      hasKey() ? button("Forget the key", () => { forgetKey(); notice("The key is forgotten."); dialog.close(); }) : null,
-      el("button", { class: "primary", autofocus: true }, "Close")));
+    el(
+      "dl",
+      { class: "keys" },
+      shortcuts.map(([keys, what]) => row(keys, what)),
+      fixed.map(([key, what]) => row([key], what)),
+    ),
+    el(
+      "label",
+      { class: "check" },
+      el("input", {
+        type: "checkbox",
+        checked: usesKeys(),
+        onchange: (event) => keepSetting("shortcuts", event.target.checked),
+      }),
+      " Single keys act",
+    ),
+    el(
+      "p",
+      { class: "dim", id: "about" },
+      "Conversations lie in this browser alone. Answers with the same model, prompt, parameters and seed are the same bit by bit.",
+    ),
+    el(
+      "form",
+      { method: "dialog", class: "row end" },
+      hasKey()
+        ? button("Forget the key", () => {
+            forgetKey();
+            notice("The key is forgotten.");
+            dialog.close();
+          })
+        : null,
+      el("button", { class: "primary", autofocus: true }, "Close"),
+    ),
+  );
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
-  version().then((text) => { if (text) dialog.querySelector("#about").prepend(`Apus ${text}. `); });
+  version().then((text) => {
+    if (text) dialog.querySelector("#about").prepend(`Apus ${text}. `);
+  });
 }
 
 document.getElementById("help").addEventListener("click", help);
@@ -151,5 +237,7 @@ addEventListener("hashchange", route);
 route();
 refresh();
 // A server that was restarted, or a model that was added, is noticed without a reload.
-setInterval(() => { if (!document.hidden && (models.error || models.list.length === 0)) refresh(); }, 5000);
+setInterval(() => {
+  if (!document.hidden && (models.error || models.list.length === 0)) refresh();
+}, 5000);
 addEventListener("focus", refresh);

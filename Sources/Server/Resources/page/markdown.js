@@ -41,7 +41,9 @@ function split(text) {
       let end = at + 1;
       const close = new RegExp(`^ {0,3}${match[2][0] === "\`" ? "\`" : "~"}{${match[2].length},}\\s*$`);
       while (end < lines.length && !close.test(lines[end])) end += 1;
-      const code = lines.slice(at + 1, end).map((each) => (each.startsWith(match[1]) ? each.slice(match[1].length) : each));
+      const code = lines
+        .slice(at + 1, end)
+        .map((each) => (each.startsWith(match[1]) ? each.slice(match[1].length) : each));
       take("code", Math.min(end + 1, lines.length), { code: code.join("\n"), language: match[3] });
     } else if (heading.test(line)) {
       take("heading", at + 1);
@@ -49,7 +51,8 @@ function split(text) {
       take("rule", at + 1);
     } else if (quote.test(line)) {
       let end = at + 1;
-      while (end < lines.length && lines[end].trim() !== "" && (quote.test(lines[end]) || !starts(lines[end]))) end += 1;
+      while (end < lines.length && lines[end].trim() !== "" && (quote.test(lines[end]) || !starts(lines[end])))
+        end += 1;
       take("quote", end);
     } else if (item.test(line)) {
       take("list", listEnd(lines, at));
@@ -69,8 +72,13 @@ function split(text) {
 /** Whether a line ends the paragraph before it. */
 function starts(line) {
   const listed = item.exec(line);
-  return fence.test(line) || heading.test(line) || rule.test(line) || quote.test(line)
-    || (listed !== null && (!/\d/.test(listed[2]) || /^1[.)]/.test(listed[2])));
+  return (
+    fence.test(line) ||
+    heading.test(line) ||
+    rule.test(line) ||
+    quote.test(line) ||
+    (listed !== null && (!/\d/.test(listed[2]) || /^1[.)]/.test(listed[2])))
+  );
 }
 
 /** Where a list ends: items, lines indented below them, and blank lines between these. */
@@ -93,30 +101,43 @@ function listEnd(lines, start) {
 
 function element(block, depth) {
   switch (block.kind) {
-  case "plain": return el("p", {}, block.source);
-  case "code": return codeBlock(block);
-  case "heading": {
-    const [, marks, text] = heading.exec(block.lines[0]);
-    // The page has a heading of the first level and each message one of the second.
-    return el(`h${Math.min(marks.length + 2, 6)}`, {}, inline(text));
-  }
-  case "rule": return el("hr");
-  case "quote": {
-    const container = el("blockquote");
-    show(block.lines.map((line) => quote.exec(line)?.[1] ?? line).join("\n"), container, depth + 1);
-    return container;
-  }
-  case "list": return list(block.lines, depth);
-  case "table": return table(block.lines);
-  default: return el("p", {}, inline(block.lines.map((line) => line.trimStart()).join("\n")));
+    case "plain":
+      return el("p", {}, block.source);
+    case "code":
+      return codeBlock(block);
+    case "heading": {
+      const [, marks, text] = heading.exec(block.lines[0]);
+      // The page has a heading of the first level and each message one of the second.
+      return el(`h${Math.min(marks.length + 2, 6)}`, {}, inline(text));
+    }
+    case "rule":
+      return el("hr");
+    case "quote": {
+      const container = el("blockquote");
+      show(block.lines.map((line) => quote.exec(line)?.[1] ?? line).join("\n"), container, depth + 1);
+      return container;
+    }
+    case "list":
+      return list(block.lines, depth);
+    case "table":
+      return table(block.lines);
+    default:
+      return el("p", {}, inline(block.lines.map((line) => line.trimStart()).join("\n")));
   }
 }
 
 function codeBlock({ code, language }) {
-  return el("div", { class: "code" },
-    el("div", { class: "code-head" }, el("span", {}, language || "text"),
-      button("Copy", () => copy(code, "Code copied"), { class: "plain", "aria-label": "Copy this code" })),
-    el("pre", { tabindex: "0" }, el("code", {}, code)));
+  return el(
+    "div",
+    { class: "code" },
+    el(
+      "div",
+      { class: "code-head" },
+      el("span", {}, language || "text"),
+      button("Copy", () => copy(code, "Code copied"), { class: "plain", "aria-label": "Copy this code" }),
+    ),
+    el("pre", { tabindex: "0" }, el("code", {}, code)),
+  );
 }
 
 function list(lines, depth) {
@@ -134,24 +155,46 @@ function list(lines, depth) {
     }
   }
   const number = ordered ? Number.parseInt(mark, 10) : 1;
-  return el(ordered ? "ol" : "ul", { start: ordered && number !== 1 ? number : null }, items.map((each) => {
-    const container = el("li");
-    show(each.lines.join("\n"), container, depth + 1);
-    // An item of one paragraph is its text.
-    if (container.childNodes.length >= 1 && container.firstChild.nodeName === "P") container.firstChild.replaceWith(...container.firstChild.childNodes);
-    return container;
-  }));
+  return el(
+    ordered ? "ol" : "ul",
+    { start: ordered && number !== 1 ? number : null },
+    items.map((each) => {
+      const container = el("li");
+      show(each.lines.join("\n"), container, depth + 1);
+      // An item of one paragraph is its text.
+      if (container.childNodes.length >= 1 && container.firstChild.nodeName === "P")
+        container.firstChild.replaceWith(...container.firstChild.childNodes);
+      return container;
+    }),
+  );
 }
 
 function table(lines) {
-  const cells = (line) => line.trim().replace(/^\|/, "").replace(/(?<!\\)\|$/, "").split(/(?<!\\)\|/).map((each) => each.trim().replaceAll("\\|", "|"));
-  const sides = cells(lines[1]).map((mark) => (mark.endsWith(":") ? (mark.startsWith(":") ? "center" : "right") : null));
-  const row = (tag) => (line) => el("tr", {}, cells(line).map((cell, column) => el(tag, { class: sides[column] }, inline(cell))));
-  return el("div", { class: "scroll", tabindex: "0" },
-    el("table", {}, el("thead", {}, row("th")(lines[0])), el("tbody", {}, lines.slice(2).map(row("td")))));
+  const cells = (line) =>
+    line
+      .trim()
+      .replace(/^\|/, "")
+      .replace(/(?<!\\)\|$/, "")
+      .split(/(?<!\\)\|/)
+      .map((each) => each.trim().replaceAll("\\|", "|"));
+  const sides = cells(lines[1]).map((mark) =>
+    mark.endsWith(":") ? (mark.startsWith(":") ? "center" : "right") : null,
+  );
+  const row = (tag) => (line) =>
+    el(
+      "tr",
+      {},
+      cells(line).map((cell, column) => el(tag, { class: sides[column] }, inline(cell))),
+    );
+  return el(
+    "div",
+    { class: "scroll", tabindex: "0" },
+    el("table", {}, el("thead", {}, row("th")(lines[0])), el("tbody", {}, lines.slice(2).map(row("td")))),
+  );
 }
 
-const spans = /(`{1,4})([^\n]*?[^`])\1(?!`)|\*\*(?=\S)([\s\S]*?\S)\*\*|__(?=\S)([\s\S]*?\S)__(?!\w)|\*(?=[^\s*])([^*]*?[^\s*])\*(?!\*)|(?<!\w)_(?=[^\s_])([^_]*?[^\s_])_(?!\w)|~~(?=\S)([\s\S]*?\S)~~|\[([^\]\n]+)\]\((https?:\/\/[^\s()]+(?:\([^\s()]*\)[^\s()]*)*)\)|(https?:\/\/[^\s<>"'`]+[^\s<>"'`.,;:!?)\]])|\\([!-/:-@[-`{-~])/g;
+const spans =
+  /(`{1,4})([^\n]*?[^`])\1(?!`)|\*\*(?=\S)([\s\S]*?\S)\*\*|__(?=\S)([\s\S]*?\S)__(?!\w)|\*(?=[^\s*])([^*]*?[^\s*])\*(?!\*)|(?<!\w)_(?=[^\s_])([^_]*?[^\s_])_(?!\w)|~~(?=\S)([\s\S]*?\S)~~|\[([^\]\n]+)\]\((https?:\/\/[^\s()]+(?:\([^\s()]*\)[^\s()]*)*)\)|(https?:\/\/[^\s<>"'`]+[^\s<>"'`.,;:!?)\]])|\\([!-/:-@[-`{-~])/g;
 
 /** The inside of a line. */
 function inline(text, depth = 0) {
@@ -174,4 +217,5 @@ function inline(text, depth = 0) {
   return nodes;
 }
 
-const link = (target, children) => el("a", { href: target, rel: "noopener noreferrer nofollow", target: "_blank", title: target }, children);
+const link = (target, children) =>
+  el("a", { href: target, rel: "noopener noreferrer nofollow", target: "_blank", title: target }, children);

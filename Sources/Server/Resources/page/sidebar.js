@@ -9,36 +9,81 @@ export class Sidebar {
   constructor(actions) {
     this.actions = actions;
     this.list = el("ol", { class: "conversations" });
-    this.search = el("input", { type: "search", placeholder: "Search", "aria-label": "Search conversations", oninput: () => this.draw() });
-    this.file = el("input", { type: "file", accept: "application/json,.json", hidden: true, onchange: () => this.#import() });
-    this.element = el("aside", { class: "side conversations-side", id: "conversations", "aria-label": "Conversations", tabindex: "-1" },
-      el("div", { class: "side-head" },
+    this.search = el("input", {
+      type: "search",
+      placeholder: "Search",
+      "aria-label": "Search conversations",
+      oninput: () => this.draw(),
+    });
+    this.file = el("input", {
+      type: "file",
+      accept: "application/json,.json",
+      hidden: true,
+      onchange: () => this.#import(),
+    });
+    this.element = el(
+      "aside",
+      { class: "side conversations-side", id: "conversations", "aria-label": "Conversations", tabindex: "-1" },
+      el(
+        "div",
+        { class: "side-head" },
         button("New conversation", () => actions.create(), { class: "primary grow", title: "New conversation (n)" }),
-        button("×", () => actions.close(), { class: "icon narrow-only", "aria-label": "Close the list" })),
-      this.search, this.list,
-      el("div", { class: "side-foot" },
+        button("×", () => actions.close(), { class: "icon narrow-only", "aria-label": "Close the list" }),
+      ),
+      this.search,
+      this.list,
+      el(
+        "div",
+        { class: "side-foot" },
         button("Export all", () => this.#export(), { class: "plain" }),
-        button("Import", () => this.file.click(), { class: "plain" }), this.file));
+        button("Import", () => this.file.click(), { class: "plain" }),
+        this.file,
+      ),
+    );
   }
 
   draw() {
     const wanted = this.search.value.trim().toLowerCase();
     const found = [...conversations.values()]
       .filter((each) => each.nodes.length > 0 || each === this.actions.current())
-      .filter((each) => wanted === "" || titleOf(each).toLowerCase().includes(wanted) || each.nodes.some((node) => node.content.toLowerCase().includes(wanted)))
+      .filter(
+        (each) =>
+          wanted === "" ||
+          titleOf(each).toLowerCase().includes(wanted) ||
+          each.nodes.some((node) => node.content.toLowerCase().includes(wanted)),
+      )
       .sort((a, b) => b.updated - a.updated);
     const busy = new Set([...running.values()].map((each) => each.conversation.id));
-    fill(this.list, found.map((each) => {
-      const isCurrent = each === this.actions.current();
-      return el("li", { class: isCurrent ? "current" : null },
-        button(titleOf(each), () => this.actions.open(each), { class: "plain title", "aria-current": isCurrent ? "true" : null, title: titleOf(each) }),
-        busy.has(each.id) ? el("span", { class: "pulse", title: "An answer is under way" }) : null,
-        button("×", () => this.#remove(each), { class: "icon", "aria-label": `Delete ${titleOf(each)}`, title: "Delete" }));
-    }), found.length === 0 ? el("li", { class: "dim" }, wanted ? "Nothing found." : "Nothing yet.") : null);
+    fill(
+      this.list,
+      found.map((each) => {
+        const isCurrent = each === this.actions.current();
+        return el(
+          "li",
+          { class: isCurrent ? "current" : null },
+          button(titleOf(each), () => this.actions.open(each), {
+            class: "plain title",
+            "aria-current": isCurrent ? "true" : null,
+            title: titleOf(each),
+          }),
+          busy.has(each.id) ? el("span", { class: "pulse", title: "An answer is under way" }) : null,
+          button("×", () => this.#remove(each), {
+            class: "icon",
+            "aria-label": `Delete ${titleOf(each)}`,
+            title: "Delete",
+          }),
+        );
+      }),
+      found.length === 0 ? el("li", { class: "dim" }, wanted ? "Nothing found." : "Nothing yet.") : null,
+    );
   }
 
   async #remove(conversation) {
-    if (conversation.nodes.length > 0 && !await confirmed(`Delete “${titleOf(conversation)}” with all its versions?`, "Delete")) return;
+    if (
+      conversation.nodes.length > 0 &&
+      !(await confirmed(`Delete “${titleOf(conversation)}” with all its versions?`, "Delete"))
+    )
+      return;
     for (const each of running.values()) if (each.conversation === conversation) each.stop();
     remove(conversation.id);
     if (this.actions.current() === conversation) this.actions.create();

@@ -54,30 +54,50 @@ export function save(conversation) {
   }
   if (complained) return;
   complained = true;
-  notice("The browser's storage is full: this conversation is not saved. Export it, or delete others.", { error: true });
+  notice("The browser's storage is full: this conversation is not saved. Export it, or delete others.", {
+    error: true,
+  });
 }
 
 /** Drops the token details of the conversation that was used longest ago. Returns whether there was one. */
 function dropDetails(current) {
-  const heavy = [...conversations.values()].filter((each) => each !== current && each.nodes.some((node) => node.tokens));
+  const heavy = [...conversations.values()].filter(
+    (each) => each !== current && each.nodes.some((node) => node.tokens),
+  );
   const oldest = heavy.sort((a, b) => a.updated - b.updated)[0];
   if (!oldest) return false;
   for (const node of oldest.nodes) delete node.tokens;
-  try { localStorage.setItem(prefix + oldest.id, JSON.stringify(oldest)); } catch { return false; }
+  try {
+    localStorage.setItem(prefix + oldest.id, JSON.stringify(oldest));
+  } catch {
+    return false;
+  }
   notice("The storage was full: token details of an old conversation were dropped, its texts are all there.");
   return true;
 }
 
 export function remove(id) {
   conversations.delete(id);
-  try { localStorage.removeItem(prefix + id); } catch { /* It was never there. */ }
+  try {
+    localStorage.removeItem(prefix + id);
+  } catch {
+    /* It was never there. */
+  }
 }
 
 /** A small setting that outlives the page. */
 export function setting(name, otherwise) {
-  try { return JSON.parse(localStorage.getItem(`apus.${name}`)) ?? otherwise; } catch { return otherwise; }
+  try {
+    return JSON.parse(localStorage.getItem(`apus.${name}`)) ?? otherwise;
+  } catch {
+    return otherwise;
+  }
 }
 
 export function keepSetting(name, value) {
-  try { localStorage.setItem(`apus.${name}`, JSON.stringify(value)); } catch { /* It lasts as long as the page. */ }
+  try {
+    localStorage.setItem(`apus.${name}`, JSON.stringify(value));
+  } catch {
+    /* It lasts as long as the page. */
+  }
 }

@@ -17,10 +17,17 @@ export class TokenView {
   constructor(branch = null) {
     this.branch = branch;
     this.text = el("div", {
-      class: "tokens", role: "listbox", "aria-label": "Tokens by probability. Arrow keys move, Enter opens the alternatives.", "aria-orientation": "horizontal",
+      class: "tokens",
+      role: "listbox",
+      "aria-label": "Tokens by probability. Arrow keys move, Enter opens the alternatives.",
+      "aria-orientation": "horizontal",
       onkeydown: (event) => this.#key(event),
-      onpointerover: (event) => { if (!this.#pinned) this.#show(this.#spans.indexOf(event.target.closest(".token"))); },
-      onpointerleave: () => { if (!this.#pinned) this.#hide(); },
+      onpointerover: (event) => {
+        if (!this.#pinned) this.#show(this.#spans.indexOf(event.target.closest(".token")));
+      },
+      onpointerleave: () => {
+        if (!this.#pinned) this.#hide();
+      },
       onclick: (event) => {
         const index = this.#spans.indexOf(event.target.closest(".token"));
         if (index < 0) return;
@@ -29,15 +36,27 @@ export class TokenView {
       },
       onfocusin: (event) => this.#show(this.#spans.indexOf(event.target)),
     });
-    this.card = el("div", { class: "card", hidden: true, onkeydown: (event) => {
-      if (event.key !== "Escape") return;
-      event.stopPropagation();
-      this.#hide();
-      this.#spans[this.#current]?.focus();
-    } });
-    this.element = el("div", { class: "token-view", onfocusout: (event) => {
-      if (!this.element.contains(event.relatedTarget)) this.#hide();
-    } }, this.text, this.card);
+    this.card = el("div", {
+      class: "card",
+      hidden: true,
+      onkeydown: (event) => {
+        if (event.key !== "Escape") return;
+        event.stopPropagation();
+        this.#hide();
+        this.#spans[this.#current]?.focus();
+      },
+    });
+    this.element = el(
+      "div",
+      {
+        class: "token-view",
+        onfocusout: (event) => {
+          if (!this.element.contains(event.relatedTarget)) this.#hide();
+        },
+      },
+      this.text,
+      this.card,
+    );
   }
 
   /** Draws what has come since. */
@@ -47,7 +66,11 @@ export class TokenView {
       fill(this.text);
     }
     for (const token of tokens.slice(this.#spans.length, limit)) {
-      const span = el("span", { class: `token ${shade(token[1])}`, role: "option", tabindex: this.#spans.length === 0 ? "0" : "-1" }, this.#written(token));
+      const span = el(
+        "span",
+        { class: `token ${shade(token[1])}`, role: "option", tabindex: this.#spans.length === 0 ? "0" : "-1" },
+        this.#written(token),
+      );
       this.#spans.push(span);
       this.text.append(span);
     }
@@ -63,8 +86,12 @@ export class TokenView {
   #key(event) {
     const last = this.#spans.length - 1;
     const target = {
-      ArrowRight: Math.min(last, this.#current + 1), ArrowLeft: Math.max(0, this.#current - 1), Home: 0, End: last,
-      ArrowDown: this.#line(1), ArrowUp: this.#line(-1),
+      ArrowRight: Math.min(last, this.#current + 1),
+      ArrowLeft: Math.max(0, this.#current - 1),
+      Home: 0,
+      End: last,
+      ArrowDown: this.#line(1),
+      ArrowUp: this.#line(-1),
     }[event.key];
     if (target !== undefined) {
       event.preventDefault();
@@ -114,17 +141,38 @@ export class TokenView {
     this.#pinned = false;
     const [text, logprob, top, bytes] = this.#tokens[index];
     const rows = top.some(([other]) => other === text) ? top : [...top, [text, logprob]];
-    fill(this.card,
-      el("div", { class: "card-head" }, el("code", {}, visible(text)), el("span", {}, logprob === null ? "no probability" : percent(Math.exp(logprob)))),
-      bytes ? el("p", { class: "dim" }, `bytes ${bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(" ")}`) : null,
+    fill(
+      this.card,
+      el(
+        "div",
+        { class: "card-head" },
+        el("code", {}, visible(text)),
+        el("span", {}, logprob === null ? "no probability" : percent(Math.exp(logprob))),
+      ),
+      bytes
+        ? el("p", { class: "dim" }, `bytes ${bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(" ")}`)
+        : null,
       rows.map(([other, value]) => {
         const probability = Math.exp(value);
         const bar = el("span", { class: "meter" });
         bar.style.setProperty("--share", probability);
-        const name = other === text || !this.branch ? el("code", {}, visible(other))
-          : button(visible(other), () => this.branch(index, other), { class: "alternative", title: "Go on from here with this token", tabindex: "-1" });
-        return el("div", { class: other === text ? "row-token taken" : "row-token" }, name, bar, el("span", { class: "number" }, percent(probability)));
-      }));
+        const name =
+          other === text || !this.branch
+            ? el("code", {}, visible(other))
+            : button(visible(other), () => this.branch(index, other), {
+                class: "alternative",
+                title: "Go on from here with this token",
+                tabindex: "-1",
+              });
+        return el(
+          "div",
+          { class: other === text ? "row-token taken" : "row-token" },
+          name,
+          bar,
+          el("span", { class: "number" }, percent(probability)),
+        );
+      }),
+    );
     this.card.hidden = false;
     this.card.classList.toggle("pinned", false);
     const span = this.#spans[index];
@@ -154,10 +202,23 @@ export function shade(logprob) {
   return `p${bounds.filter((bound) => probability >= bound).length}`;
 }
 
-export const legend = () => el("p", { class: "legend dim" }, "probability of each token: ",
-  [["p0", "< 2 %"], ["p2", "5 %"], ["p4", "20 %"], ["p6", "50 %"], ["p8", "85 %"], ["p9", "95 %"]].map(([name, label]) => el("span", { class: `token ${name}` }, label)));
+export const legend = () =>
+  el(
+    "p",
+    { class: "legend dim" },
+    "probability of each token: ",
+    [
+      ["p0", "< 2 %"],
+      ["p2", "5 %"],
+      ["p4", "20 %"],
+      ["p6", "50 %"],
+      ["p8", "85 %"],
+      ["p9", "95 %"],
+    ].map(([name, label]) => el("span", { class: `token ${name}` }, label)),
+  );
 
-const visible = (text) => (text === "" ? "(empty)" : text.replaceAll(" ", "␣").replaceAll("\n", "⏎").replaceAll("\t", "⇥"));
+const visible = (text) =>
+  text === "" ? "(empty)" : text.replaceAll(" ", "␣").replaceAll("\n", "⏎").replaceAll("\t", "⇥");
 
 function describe([text, logprob, top]) {
   const chance = (value) => (value === null ? "without probability" : percent(Math.exp(value)));
