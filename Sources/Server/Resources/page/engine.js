@@ -16,7 +16,7 @@ export class EngineView {
   constructor(root) {
     this.root = root;
     this.state = el("p", { class: "dim state", role: "status" }, "Connecting…");
-    this.select = el("div", { class: "model-tabs", role: "group", "aria-label": "Model" });
+    this.select = el("div", { class: "model-tabs", role: "group", "aria-label": "Models" });
     this.body = el("div", { class: "engine-body" });
     fill(
       root,

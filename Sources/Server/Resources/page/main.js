@@ -130,11 +130,11 @@ const shortcuts = [
 ];
 
 const fixed = [
-  ["Enter", "send"],
-  ["Shift + Enter", "new line"],
-  ["Esc", "stop the answer; leave a field; close a panel"],
-  ["↑ in an empty field", "edit your last message"],
-  ["← → ↑ ↓ among tokens", "move; Enter opens the alternatives"],
+  [["Enter"], "send"],
+  [["Shift + Enter"], "new line"],
+  [["Esc"], "stop the answer; leave a field; close a panel"],
+  [["↑"], "in an empty field: edit your last message"],
+  [["←", "→", "↑", "↓"], "among tokens: move; Enter opens the alternatives"],
 ];
 
 /** Acts on the message that has the focus, else on the last one. */
@@ -186,7 +186,7 @@ function help() {
       "dl",
       { class: "keys" },
       shortcuts.map(([keys, what]) => row(keys, what)),
-      fixed.map(([key, what]) => row([key], what)),
+      fixed.map(([keys, what]) => row(keys, what)),
     ),
     el(
       "label",

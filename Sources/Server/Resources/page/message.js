@@ -149,7 +149,7 @@ export class MessageView {
       );
     }
     if (finishes[node.finish]) parts.push(el("span", { class: "wrong" }, finishes[node.finish]));
-    if (node.seed !== undefined && !node.running) {
+    if (node.seed !== undefined && !node.running && !node.error) {
       parts.push(
         button(`seed ${node.seed}`, () => copy(String(node.seed), "Seed copied"), {
           class: "plain quiet",
