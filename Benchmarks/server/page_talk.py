@@ -1,11 +1,74 @@
 """What page_check.py does with conversations, texts and keys of the keyboard."""
 
 import json
+import random
 
 from harness import Tally
 
 # Nothing of it may become an element, an attribute or a script.
 HOSTILE = "<img src=x onerror=alert(1)> <script>alert(2)</script> [link](javascript:alert(3)) **bold** ![i](https://example.org/i.png)"
+
+
+# Random texts of Markdown's own characters: grown piece by piece they look as shown at once, hold no element but these, link nowhere
+# but to the web, and take no time that grows out of hand.
+MARKDOWN = """async (texts) => {
+  const { show } = await import("./page/markdown.js");
+  const allowed = new Set("P H3 H4 H5 H6 UL OL LI BLOCKQUOTE HR PRE CODE DIV SPAN BUTTON STRONG EM S A TABLE THEAD TBODY TR TH TD".split(" "));
+  let slowest = 0;
+  for (const text of texts) {
+    const whole = document.createElement("div");
+    const start = performance.now();
+    show(text, whole);
+    slowest = Math.max(slowest, performance.now() - start);
+    if (text.length < 500) {
+      const grown = document.createElement("div");
+      for (let end = 0; end <= text.length; end += 3) show(text.slice(0, end), grown);
+      show(text, grown);
+      if (!whole.isEqualNode(grown)) return `grown otherwise: ${JSON.stringify(text)}`;
+    }
+    for (const each of whole.querySelectorAll("*")) {
+      if (!allowed.has(each.nodeName)) return `a ${each.nodeName}: ${JSON.stringify(text)}`;
+      if (each.nodeName === "A" && !/^https?:/.test(each.href)) return `a link to ${each.href}`;
+    }
+  }
+  return slowest < 1000 ? "" : `one took ${slowest} ms`;
+}"""
+
+
+def markdown_texts():
+    generator = random.Random(7)
+    parts = [
+        "*",
+        "**",
+        "_",
+        "`",
+        "```",
+        "```\n",
+        "\n",
+        "\n\n",
+        "- ",
+        "1. ",
+        "  ",
+        "> ",
+        "# ",
+        "|",
+        "|-|-|",
+        "[a](https://x.y)",
+        "[a](javascript:b)",
+        "<img src=x onerror=y>",
+        "word",
+        " ",
+        "~~",
+        "---\n",
+        "\\",
+        "https://a.b/c",
+        "(",
+        "]",
+        "é",
+        "🐦",
+    ]
+    texts = ["".join(generator.choices(parts, k=generator.randrange(1, 60))) for _ in range(1500)]
+    return texts + [part * 20_000 for part in parts] + ["".join(generator.choices(parts, k=20_000)) for _ in range(5)]
 
 
 class Talk:
@@ -225,6 +288,12 @@ class Talk:
 
     def safety(self):
         page = self.page
+
+        def markdown():
+            complaint = page.evaluate(MARKDOWN, markdown_texts())
+            return complaint == "", complaint[:300]
+
+        self.check("Markdown of random texts: safe, quick, the same in pieces and at once", markdown)
         path = f"{self.folder}/hostile.json"
         nodes = [
             {"id": "a", "parent": None, "role": "user", "content": HOSTILE},
