@@ -1,4 +1,4 @@
-internal import Apus
+public import Apus
 internal import Foundation
 public import Inference
 internal import Models
@@ -74,6 +74,13 @@ public struct BatchJob: Sendable {
         public var running = 0
         public var pages = 0
         public var freePages = 0
+
+        public init() {}
+
+        init(stage: Stage = .planning, bytes: Int = 0) {
+            self.stage = stage
+            self.bytes = bytes
+        }
     }
 
     /// What a finished job did, in all of its processes' lives.
@@ -106,6 +113,20 @@ public struct BatchJob: Sendable {
     ///   - report: called between steps.
     /// - Throws: ``JobError``, `StorageError`, `CheckpointError`, `EngineError`: nothing that a line does wrong.
     public func run(stops: @escaping () -> Bool, report: @escaping (Progress) -> Void) throws -> Outcome {
+        try run(stops: stops, report: report) { try JobModel(model) }
+    }
+
+    /// Runs the job, as ``run(stops:report:)`` does, on a model that answers others too: its lines are the ones for which nobody
+    /// waits. `model` only tells what a job was begun with.
+    public func run(
+        on language: LanguageModel, stops: @escaping () -> Bool, report: @escaping (Progress) -> Void
+    ) throws -> Outcome {
+        try run(stops: stops, report: report) { JobModel(language, name: model) }
+    }
+
+    private func run(
+        stops: @escaping () -> Bool, report: @escaping (Progress) -> Void, load: () throws -> JobModel
+    ) throws -> Outcome {
         let file = try InputFile(input)
         let isThere = access(output, F_OK) == 0
         if isThere, !resumes { throw OutputFile.exists(output) }
@@ -120,7 +141,7 @@ public struct BatchJob: Sendable {
         }
         // Progress without its output is of a job that somebody has thrown away.
         if !isThere { JobStore.remove(output: output) }
-        let loaded = try JobModel(model)
+        let loaded = try load()
         let out = try OutputFile(output, isNew: !isThere)
         let store = try JobStore(output: output)
         do {
@@ -214,11 +235,23 @@ public struct BatchJob: Sendable {
 struct JobModel {
     let network: any Model
     let served: ServedModel
+    /// An engine that answers others too; nil where the job makes its own.
+    let shared: Engine?
+
+    init(_ language: LanguageModel, name: String) {
+        network = language.engine.model
+        let plain = ServedModel(language)
+        served = ServedModel(
+            name: name, tokenizer: plain.tokenizer, template: plain.template, endOfGeneration: plain.endOfGeneration,
+            recommended: plain.recommended, vocabulary: plain.vocabulary)
+        shared = language.engine
+    }
 
     init(_ name: String) throws {
         let files = try ModelFiles(name)
         let tokenizer = try files.tokenizer()
         network = try files.network()
+        shared = nil
         served = ServedModel(
             name: name.split(separator: "/").last.map { String($0) } ?? name, tokenizer: tokenizer, template: try files.template(tokenizer).map { try .init($0) },
             endOfGeneration: try files.endOfGeneration(tokenizer), recommended: try files.recommendedSampling(),
