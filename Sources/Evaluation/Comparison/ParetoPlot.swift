@@ -11,7 +11,7 @@ public struct ParetoPlot: Sendable {
 
     private static let (width, height) = (820.0, 520.0)
     private static let (left, right, top, bottom) = (72.0, 24.0, 56.0, 56.0)
-    private static let (letter, line) = (6.6, 14.0)
+    private static let (letter, line) = (6.2, 14.0)
 
     /// - Parameters:
     ///   - models: all of them, the base too.
@@ -50,7 +50,8 @@ public struct ParetoPlot: Sendable {
                 "<circle class=\"\(isFront[place] ? "front" : "rest")\" cx=\"\(Self.text(point.x))\" cy=\"\(Self.text(point.y))\" r=\"5\"><title>\(Self.escaped(about))</title></circle>"
             )
         }
-        parts += labels(points, others.map { models[$0].label }, isFront, apartFrom: baseName(horizontal))
+        parts += labels(points, others.map { models[$0].label }, isFront, 
+            apartFrom: [baseName(horizontal)] + frontBoxes(points, isFront))
         return parts.joined(separator: "\n") + "\n</svg>\n"
     }
 
@@ -131,12 +132,23 @@ public struct ParetoPlot: Sendable {
             "<path class=\"line\" stroke-width=\"1.5\" opacity=\"0.6\" d=\"M\(Self.text(first.x)) \(Self.text(first.y))\(steps)\"/>"
     }
 
+    /// The front's line as narrow rectangles.
+    private func frontBoxes(_ points: [(x: Double, y: Double)], _ isFront: [Bool]) -> [Box] {
+        let front = points.indices.filter { isFront[$0] }.map { points[$0] }.sorted { $0.x < $1.x }
+        return zip(front, front.dropFirst()).flatMap { from, to in
+            [
+                Box(x: from.x, y: from.y - 1, width: to.x - from.x, height: 2),
+                Box(x: to.x - 1, y: min(from.y, to.y), width: 2, height: abs(from.y - to.y)),
+            ]
+        }
+    }
+
     /// Names beside their points, where they cover no point, no other name and not the base's; with a thin line where that is farther off.
     private func labels(
-        _ points: [(x: Double, y: Double)], _ names: [String], _ isFront: [Bool], apartFrom base: Box
+        _ points: [(x: Double, y: Double)], _ names: [String], _ isFront: [Bool], apartFrom others: [Box]
     ) -> [String] {
         var taken =
-            [base]
+            others
             + points.map { Box(x: $0.x - 6, y: $0.y - 6, width: 12, height: 12) }
         let frame = Box(
             x: Self.left + 2, y: Self.top + 2, width: Self.width - Self.left - Self.right - 2,

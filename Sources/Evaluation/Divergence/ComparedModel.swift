@@ -9,7 +9,7 @@ public struct ComparedModel: Sendable {
     /// The name it was given under.
     public let name: String
     public let files: ModelFiles
-    public let shape: ModelShape
+    public internal(set) var shape: ModelShape
     public let tokenizer: Tokenizer
 
     /// Opens a model; no weight is read.
