@@ -49,7 +49,7 @@ final class JobRunner {
         self.report = report
         digest = UInt64(try store.text("input_digest") ?? "") ?? 0
         created = try store.integer("created")
-        feeder = Feeder(sharesPrefixes: job.sharesPrefixes, configuration: job.engine)
+        feeder = Feeder(sharesPrefixes: job.sharesPrefixes, configuration: model.engine)
         figures = Figures(
             seconds: try store.real("seconds"), steps: try store.integer("steps"), active: try store.integer("active"))
         let sums = try store.sums()
@@ -123,7 +123,7 @@ final class JobRunner {
     /// The lines that fill a pass or two.
     private func embedSome() throws {
         var (count, tokens) = (0, 0)
-        while count < embeddings.count, tokens < 2 * job.engine.tokenBudget {
+        while count < embeddings.count, tokens < 2 * model.engine.tokenBudget {
             tokens += embeddings[count].task.inputs.reduce(0) { $0 + $1.count }
             count += 1
         }
@@ -134,7 +134,7 @@ final class JobRunner {
     /// The texts of several lines together; where one has no vector, each line by itself.
     private func embed(_ lines: [EmbeddingWork]) throws {
         guard !lines.isEmpty else { return }
-        let embedder = try embedder ?? Embedder(model: model.network, configuration: job.engine)
+        let embedder = try embedder ?? Embedder(model: model.network, configuration: model.engine)
         self.embedder = embedder
         for pooling in EmbeddingPooling.allCases {
             let group = lines.filter { $0.task.pooling == pooling }
@@ -187,13 +187,7 @@ final class JobRunner {
 
     private func ownOrShared() throws -> any JobEngine {
         if let shared = model.shared { return SharedEngine(shared) }
-        return try EngineLoop(model: model.network, configuration: configuration)
-    }
-
-    private var configuration: EngineConfiguration {
-        var configuration = job.engine
-        configuration.sharesPrefixes = job.sharesPrefixes
-        return configuration
+        return try EngineLoop(model: model.network, configuration: model.engine)
     }
 
     private func finish(_ work: LineWork) {
