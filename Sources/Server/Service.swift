@@ -36,6 +36,8 @@ final class Service: Sendable {
         var defaults = settings.defaults
         defaults.ignoresUnknownFields = true
         defaults.maximumSamples = settings.limits.samples
+        // As many bits as every reader of JSON keeps.
+        if settings.drawsSeeds { defaults.seed = UInt64.random(in: 0..<1 << 53) }
         return defaults
     }
 
