@@ -133,15 +133,16 @@ final class JobRunner {
     /// The texts of several lines together; where one has no vector, each line by itself.
     private func embed(_ lines: [EmbeddingWork]) throws {
         guard !lines.isEmpty else { return }
-        let embedder = try embedder ?? Embedder(model: model.network, configuration: model.engine)
+        // Ids that no answer has.
+        let embedder = try embedder ?? Embedder(loop(), firstID: 1 << 40)
         self.embedder = embedder
         for pooling in EmbeddingPooling.allCases {
             let group = lines.filter { $0.task.pooling == pooling }
             do throws(EmbeddingError) {
-                var vectors = try embedder.vectors(group.flatMap(\.task.inputs), pooling: pooling)[...]
+                var embeddings = try embedder.embeddings(group.flatMap(\.task.inputs), pooling: pooling)[...]
                 for work in group {
-                    record(work, Array(vectors.prefix(work.task.inputs.count)))
-                    vectors = vectors.dropFirst(work.task.inputs.count)
+                    record(work, Array(embeddings.prefix(work.task.inputs.count)))
+                    embeddings = embeddings.dropFirst(work.task.inputs.count)
                 }
             } catch {
                 guard group.count > 1 else {
@@ -153,16 +154,18 @@ final class JobRunner {
         }
     }
 
-    private func record(_ work: EmbeddingWork, _ vectors: [[Float]]) {
-        let body = work.task.response(vectors, model: model.served.name)
-        let tokens = work.task.inputs.reduce(0) { $0 + $1.count }
+    private func record(_ work: EmbeddingWork, _ embeddings: [Embedding]) {
+        let body = work.task.response(embeddings.map(\.vector), model: model.served.name)
+        let statistics = embeddings.map(\.statistics)
         record(
             work.line, BatchRecord.answer(work.customID, id(work.line, work.customID), body), failed: false,
-            prompt: tokens, prefilled: tokens)
+            prompt: statistics.reduce(0) { $0 + $1.promptTokens },
+            prefilled: statistics.reduce(0) { $0 + $1.promptTokens - $1.cachedTokens })
     }
 
     private func refusal(_ error: EmbeddingError) -> APIError {
         if case .notFinite = error { return APIError("\(error)", status: 500, type: "server_error") }
+        if case .engine(_, let failure) = error { return APIError(failure) }
         return APIError("\(error)", parameter: "input", code: "context_length_exceeded")
     }
 
@@ -170,9 +173,14 @@ final class JobRunner {
 
     // MARK: Steps
 
-    private func step() throws {
+    private func loop() throws -> EngineLoop {
         let engine = try engine ?? EngineLoop(model: model.network, configuration: model.engine)
         self.engine = engine
+        return engine
+    }
+
+    private func step() throws {
+        let engine = try loop()
         feeder.feed(engine, end: model.served.endOfGeneration)
         figures.active += feeder.activeCount
         figures.steps += 1
