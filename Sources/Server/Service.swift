@@ -47,6 +47,12 @@ final class Service: Sendable {
         set { deskBox.withLock { $0 = newValue } }
     }
 
+    /// Whose a request is, for the engine's fairness: between several keys the keys are treated alike; with one key or none, those that
+    /// it speaks for.
+    func user(of exchange: Exchange, named user: String?) -> String? {
+        (keys?.count ?? 0) > 1 ? exchange.caller.owner : (user ?? exchange.caller.name)
+    }
+
     /// The state, where the server keeps one.
     func requireState() throws -> ServerState {
         guard let state else {
