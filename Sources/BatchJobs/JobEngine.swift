@@ -122,17 +122,13 @@ final class SharedEngine: JobEngine {
     }
 
     func embeddings(_ inputs: [[Int32]], pooling: EmbeddingPooling) throws(EmbeddingError) -> [Embedding] {
-        let (box, done) = (ResultBox(), DispatchSemaphore(value: 0))
-        Task { [engine] in
-            box.set(await Self.vectors(inputs, pooling, engine))
-            done.signal()
-        }
+        let box = ResultBox()
+        box.fill(inputs, pooling, engine)
         // The job has a thread of its own, which may wait.
-        done.wait()
         return try box.value.get()
     }
 
-    private static func vectors(
+    fileprivate static func vectors(
         _ inputs: [[Int32]], _ pooling: EmbeddingPooling, _ engine: Engine
     ) async -> Result<[Embedding], EmbeddingError> {
         do {
@@ -154,7 +150,20 @@ final class SharedEngine: JobEngine {
 
     private final class ResultBox: Sendable {
         private let result = Mutex<Result<[Embedding], EmbeddingError>>(.success([]))
-        var value: Result<[Embedding], EmbeddingError> { result.withLock { $0 } }
-        func set(_ value: Result<[Embedding], EmbeddingError>) { result.withLock { $0 = value } }
+        private let done = DispatchSemaphore(value: 0)
+
+        /// Waits for it.
+        var value: Result<[Embedding], EmbeddingError> {
+            done.wait()
+            return result.withLock { $0 }
+        }
+
+        func fill(_ inputs: [[Int32]], _ pooling: EmbeddingPooling, _ engine: Engine) {
+            Task {
+                let vectors = await SharedEngine.vectors(inputs, pooling, engine)
+                self.result.withLock { $0 = vectors }
+                self.done.signal()
+            }
+        }
     }
 }

@@ -143,8 +143,10 @@ final class Generation: Sendable {
                 }
             })
         let all = tasks
-        continuation.onTermination = { _ in
+        continuation.onTermination = { reason in
             for task in all { task.cancel() }
+            // What has ended by itself needs no end.
+            if case .finished(nil) = reason { return }
             for run in runs { run.cancel() }
         }
         return stream
