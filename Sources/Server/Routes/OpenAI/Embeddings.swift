@@ -12,7 +12,8 @@ enum Embeddings {
         let connection = try await ConnectionWatch.state(of: exchange.context.channel)
         try service.gate.enter(waiting: lease.model.engine.statistics.waiting)
         defer { service.gate.leave() }
-        let work = Task { try await vectors(task, lease.model.engine, service.user(of: exchange, named: task.service.user)) }
+        let user = service.user(of: exchange, named: task.service.user)
+        let work = Task { try await Self.vectors(task, lease.model.engine, user) }
         let token = connection.onGone { work.cancel() }
         defer { connection.forget(token) }
         let vectors = try await work.value
