@@ -155,6 +155,8 @@ struct FrontDoor: RouterMiddleware {
 
     // MARK: The log
 
+    private static let methods: Set<String> = ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"]
+
     private func finished(
         _ response: Response, _ request: Request, _ context: ApusContext, _ error: APIError?, _ span: Tracer.Span?
     ) -> Response {
@@ -179,7 +181,8 @@ struct FrontDoor: RouterMiddleware {
         let seconds = (ContinuousClock.now - context.arrival) / .seconds(1)
         service.metrics.requests.add(
             labels: [
-                ("method", request.method.rawValue), ("path", context.endpointPath ?? "other"),
+                // Clients may call a method what they like.
+                ("method", Self.methods.contains(request.method.rawValue) ? request.method.rawValue : "other"), ("path", context.endpointPath ?? "other"),
                 ("status", String(response.status.code)),
             ])
         var metadata = context.notes.all
