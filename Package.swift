@@ -36,15 +36,20 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "Conversation", dependencies: ["Apus", "Inference", "Text"], swiftSettings: strict),
         .target(
-            name: "Evaluation", dependencies: ["Apus", "Inference", "Models", "Checkpoints"], swiftSettings: strict),
+            name: "Evaluation", dependencies: ["Apus", "Inference", "Models", "Checkpoints", "Tensors", "Text"],
+            swiftSettings: strict),
+        .target(
+            name: "Compression",
+            dependencies: ["Evaluation", "Apus", "Inference", "Models", "Checkpoints", "Tensors", "Text"],
+            swiftSettings: strict),
         .target(
             name: "Benchmarking", dependencies: ["Inference", "Models", "Checkpoints", "Tensors", "CKernels"],
             swiftSettings: strict),
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "Apus", "BatchJobs", "Benchmarking", "Conversation", "Evaluation", "Inference", "Models", "OpenAI",
-                "Checkpoints", "Tensors", "Text",
+                "Apus", "BatchJobs", "Benchmarking", "Compression", "Conversation", "Evaluation", "Inference", "Models",
+                "OpenAI", "Checkpoints", "Tensors", "Text",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -75,6 +80,12 @@ let package = Package(
         .testTarget(
             name: "EvaluationTests",
             dependencies: ["Evaluation", "TestKit", "Apus", "Inference", "Models", "Checkpoints"],
+            resources: [.copy("Goldens")], swiftSettings: strict),
+        .testTarget(
+            name: "CompressionTests",
+            dependencies: [
+                "Compression", "Evaluation", "TestKit", "Apus", "Inference", "Models", "Checkpoints", "Tensors", "Text",
+            ],
             resources: [.copy("Goldens")], swiftSettings: strict),
         .testTarget(
             name: "BenchmarkingTests", dependencies: ["Benchmarking", "Inference", "Models", "Checkpoints", "Tensors"],
