@@ -20,7 +20,6 @@ let package = Package(
         .target(name: "CKernels"),
         .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: strict),
         .target(name: "Checkpoints", dependencies: ["Tensors"], swiftSettings: strict),
-        .target(name: "Compression", dependencies: ["Tensors", "CKernels"], swiftSettings: strict),
         .target(name: "Text", swiftSettings: strict),
         .target(name: "Models", dependencies: ["Tensors", "Checkpoints"], swiftSettings: strict),
         .target(name: "Inference", dependencies: ["Models", "Tensors"], swiftSettings: strict),
@@ -61,8 +60,6 @@ let package = Package(
         .testTarget(
             name: "CheckpointsTests", dependencies: ["Checkpoints", "Tensors"], resources: [.copy("Goldens")],
             swiftSettings: strict),
-        .testTarget(
-            name: "CompressionTests", dependencies: ["Compression", "Tensors"], swiftSettings: strict),
         .testTarget(name: "TextTests", dependencies: ["Text"], resources: [.copy("Goldens")], swiftSettings: strict),
         .testTarget(
             name: "ModelsTests", dependencies: ["TestKit", "Models", "Checkpoints", "Tensors"], swiftSettings: strict),

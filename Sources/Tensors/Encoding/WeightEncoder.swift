@@ -1,5 +1,4 @@
 internal import CKernels
-public import Tensors
 
 /// Turns rows of floats into a format's bytes: round to nearest under scales that are searched for.
 ///
@@ -73,7 +72,7 @@ public struct EncodedRows: Sendable {
     public let type: ElementType
     public let outputs: Int
     public let inputs: Int
-    /// Row after row, as a ``Tensors/Weight`` and a GGUF file hold them.
+    /// Row after row, as a ``Weight`` and a GGUF file hold them.
     public var bytes: [UInt8]
     /// Σ importance · (x − encoded x)² of each row.
     public var rowErrors: [Double]
@@ -103,7 +102,7 @@ private struct Job: @unchecked Sendable {
             if encoder.type.blockSize == 1 { return encodeFloats(rows, importance) }
             var arguments = apus_encode_arguments(
                 x: values.baseAddress, stride: Int64(inputs), inputs: Int64(inputs), importance: importance,
-                type: Int32(encoder.type.rawValue), effort: Int32((encoder.effort == .plain ? APUS_PLAIN : APUS_SEARCH).rawValue),
+                type: Int32(encoder.type.rawValue), effort: Int32(encoder.effort == .plain ? APUS_PLAIN : APUS_SEARCH),
                 emphasis: encoder.emphasizesLarge ? 1 : 0, out: out, row_bytes: Int64(rowBytes), errors: errors)
             apus_encode(&arguments, Int64(rows.lowerBound), Int64(rows.upperBound))
         }

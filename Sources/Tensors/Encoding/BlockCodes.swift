@@ -1,5 +1,4 @@
 internal import CKernels
-public import Tensors
 
 /// A format's blocks taken apart: for methods that choose codes themselves, column by column, under scales that an encoder found.
 ///
