@@ -35,7 +35,8 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "Conversation", dependencies: ["Apus", "Inference", "Text"], swiftSettings: strict),
         .target(
-            name: "Evaluation", dependencies: ["Apus", "Inference", "Models", "Checkpoints"], swiftSettings: strict),
+            name: "Evaluation", dependencies: ["Apus", "Inference", "Models", "Checkpoints", "Tensors", "Text"],
+            swiftSettings: strict),
         .target(
             name: "Compression",
             dependencies: ["Evaluation", "Apus", "Inference", "Models", "Checkpoints", "Tensors", "Text"],

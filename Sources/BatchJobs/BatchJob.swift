@@ -103,9 +103,12 @@ public struct BatchJob: Sendable {
     ///
     /// - Parameters:
     ///   - stops: asked between steps.
+    ///   - announce: is told where memory will go before it is taken.
     ///   - report: called between steps.
     /// - Throws: ``JobError``, `StorageError`, `CheckpointError`, `EngineError`: nothing that a line does wrong.
-    public func run(stops: @escaping () -> Bool, report: @escaping (Progress) -> Void) throws -> Outcome {
+    public func run(
+        stops: @escaping () -> Bool, announce: (MemoryPlan) -> Void = { _ in }, report: @escaping (Progress) -> Void
+    ) throws -> Outcome {
         let file = try InputFile(input)
         let isThere = access(output, F_OK) == 0
         if isThere, !resumes { throw OutputFile.exists(output) }
@@ -120,7 +123,7 @@ public struct BatchJob: Sendable {
         }
         // Progress without its output is of a job that somebody has thrown away.
         if !isThere { JobStore.remove(output: output) }
-        let loaded = try JobModel(model)
+        let loaded = try JobModel(model, engine, sharesPrefixes: sharesPrefixes, announce)
         let out = try OutputFile(output, isNew: !isThere)
         let store = try JobStore(output: output)
         do {
@@ -214,13 +217,26 @@ public struct BatchJob: Sendable {
 struct JobModel {
     let network: any Model
     let served: ServedModel
+    /// How its engine uses the machine, with what was planned filled in.
+    let engine: EngineConfiguration
 
-    init(_ name: String) throws {
+    init(
+        _ name: String, _ configuration: EngineConfiguration, sharesPrefixes: Bool, _ announce: (MemoryPlan) -> Void
+    ) throws {
         let files = try ModelFiles(name)
+        var engine = configuration
+        engine.sharesPrefixes = sharesPrefixes
+        let plan = try engine.memoryPlan(try files.shape())
+        announce(plan)
+        engine.cacheBytes = plan.cache
+        if engine.prefixStore?.model == "" { engine.prefixStore!.model = files.identity }
+        self.engine = engine
         let tokenizer = try files.tokenizer()
-        network = try files.network()
+        network = try files.network(
+            threads: engine.threads, panelFile: engine.keepsPanels ? files.panelFile : nil)
         served = ServedModel(
-            name: name.split(separator: "/").last.map { String($0) } ?? name, tokenizer: tokenizer, template: try files.template(tokenizer).map { try .init($0) },
+            name: name.split(separator: "/").last.map { String($0) } ?? name, tokenizer: tokenizer,
+            template: try files.template(tokenizer).map { try .init($0) },
             endOfGeneration: try files.endOfGeneration(tokenizer), recommended: try files.recommendedSampling(),
             vocabulary: network.shape.vocabulary)
     }

@@ -48,7 +48,7 @@ final class JobRunner {
         self.report = report
         digest = UInt64(try store.text("input_digest") ?? "") ?? 0
         created = try store.integer("created")
-        feeder = Feeder(sharesPrefixes: job.sharesPrefixes, configuration: job.engine)
+        feeder = Feeder(sharesPrefixes: job.sharesPrefixes, configuration: model.engine)
         figures = Figures(
             seconds: try store.real("seconds"), steps: try store.integer("steps"), active: try store.integer("active"))
         let sums = try store.sums()
@@ -122,7 +122,7 @@ final class JobRunner {
     /// The lines that fill a pass or two.
     private func embedSome() throws {
         var (count, tokens) = (0, 0)
-        while count < embeddings.count, tokens < 2 * job.engine.tokenBudget {
+        while count < embeddings.count, tokens < 2 * model.engine.tokenBudget {
             tokens += embeddings[count].task.inputs.reduce(0) { $0 + $1.count }
             count += 1
         }
@@ -133,7 +133,7 @@ final class JobRunner {
     /// The texts of several lines together; where one has no vector, each line by itself.
     private func embed(_ lines: [EmbeddingWork]) throws {
         guard !lines.isEmpty else { return }
-        let embedder = try embedder ?? Embedder(model: model.network, configuration: job.engine)
+        let embedder = try embedder ?? Embedder(model: model.network, configuration: model.engine)
         self.embedder = embedder
         for pooling in EmbeddingPooling.allCases {
             let group = lines.filter { $0.task.pooling == pooling }
@@ -171,7 +171,7 @@ final class JobRunner {
     // MARK: Steps
 
     private func step() throws {
-        let engine = try engine ?? EngineLoop(model: model.network, configuration: configuration)
+        let engine = try engine ?? EngineLoop(model: model.network, configuration: model.engine)
         self.engine = engine
         feeder.feed(engine, end: model.served.endOfGeneration)
         figures.active += feeder.activeCount
@@ -182,12 +182,6 @@ final class JobRunner {
         progress.rows = statistics.rows
         (progress.pages, progress.freePages) = (statistics.pages, statistics.freePages)
         progress.running = feeder.activeCount
-    }
-
-    private var configuration: EngineConfiguration {
-        var configuration = job.engine
-        configuration.sharesPrefixes = job.sharesPrefixes
-        return configuration
     }
 
     private func finish(_ work: LineWork) {
