@@ -1,6 +1,7 @@
 """Batch jobs with shared prefixes: apus batch against itself without sharing and on sorted input, llama.cpp and OpenVINO GenAI.
 
-    batch_ratio.py --apus .build/release/apus --model MODEL.gguf --job 135M-quarter [--openvino FOLDER] [--rounds 3] [--only names]
+    apus bench --shape llama-135m --format q4_0 --prompt 0 --generate 0 --keep MODELS
+    batch_ratio.py --apus .build/release/apus --model MODELS/random-llama-135m-q4_0.gguf --job 135M-quarter [--openvino FOLDER] [--rounds 3] [--only names]
 
 Every round runs each of them once, one after the other, as a process of its own; times are of whole processes, loading included.
 Printed are medians and their ratios to apus batch. Prompts are lists of random token ids (batch_job.py), answers are greedy and of

@@ -2,8 +2,8 @@
 
     swift build -c release --package-path Benchmarks/EngineRuns
     apus bench --shape llama-135m --format q4_0 --prompt 0 --generate 0 --keep MODELS
-    trace_replay.py --model MODELS/llama-135m-q4_0.gguf --mooncake mooncake_conversation_trace.jsonl --rate 0.5
-    trace_replay.py --model MODELS/llama-135m-q4_0.gguf --azure AzureLLMInferenceTrace_conv.csv --rate 0.5 --lengths 4
+    trace_replay.py --model MODELS/random-llama-135m-q4_0.gguf --mooncake mooncake_conversation_trace.jsonl --rate 0.5
+    trace_replay.py --model MODELS/random-llama-135m-q4_0.gguf --azure AzureLLMInferenceTrace_conv.csv --rate 0.5 --lengths 4
 
 The traces: Mooncake's conversations (JSON lines: timestamp, input_length, output_length, hash_ids of blocks of 512 tokens, equal where
 prompts begin alike) and Azure's (CSV: TIMESTAMP, ContextTokens, GeneratedTokens; nothing of what prompts share, so nothing is shared here).

@@ -134,6 +134,7 @@ public struct RandomModel: Sendable {
         case .iq4_XS: 30
         case .bf16: 32
         case .mxfp4: 38
+        case .group: 1024
         }
     }
 

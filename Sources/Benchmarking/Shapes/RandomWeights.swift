@@ -144,7 +144,7 @@ private struct BlockLayout {
         case .q3_K: scale = 108
         case .q6_K: scale = 208
         case .mxfp4: exponent = 0
-        case .f32, .f16, .bf16: break
+        case .f32, .f16, .bf16, .group: break
         }
     }
 }
