@@ -17,7 +17,6 @@ final class JobRunner {
     private let digest: UInt64
     private let created: Int
     private var engine: (any JobEngine)?
-    private var embedder: Embedder?
     private var feeder: Feeder
     /// The last place of the plan that was read.
     private var position = 0
@@ -134,13 +133,11 @@ final class JobRunner {
     /// The texts of several lines together; where one has no vector, each line by itself.
     private func embed(_ lines: [EmbeddingWork]) throws {
         guard !lines.isEmpty else { return }
-        // Ids that no answer has.
-        let embedder = try embedder ?? Embedder(loop(), firstID: 1 << 40)
-        self.embedder = embedder
+        let engine = try presentEngine()
         for pooling in EmbeddingPooling.allCases {
             let group = lines.filter { $0.task.pooling == pooling }
             do throws(EmbeddingError) {
-                var embeddings = try embedder.embeddings(group.flatMap(\.task.inputs), pooling: pooling)[...]
+                var embeddings = try engine.embeddings(group.flatMap(\.task.inputs), pooling: pooling)[...]
                 for work in group {
                     record(work, Array(embeddings.prefix(work.task.inputs.count)))
                     embeddings = embeddings.dropFirst(work.task.inputs.count)
@@ -174,15 +171,21 @@ final class JobRunner {
 
     // MARK: Steps
 
-    /// Made when there is something to answer.
-    private func loop() throws -> any JobEngine {
-        let engine = try engine ?? ownOrShared()
+    private func presentEngine() throws -> any JobEngine {
+        let engine: any JobEngine
+        if let present = self.engine {
+            engine = present
+        } else if let shared = model.shared {
+            engine = SharedEngine(shared)
+        } else {
+            engine = OwnEngine(try EngineLoop(model: model.network, configuration: model.engine))
+        }
         self.engine = engine
         return engine
     }
 
     private func step() throws {
-        let engine = try loop()
+        let engine = try presentEngine()
         feeder.feed(engine, end: model.served.endOfGeneration)
         figures.active += feeder.activeCount
         figures.steps += 1
@@ -192,13 +195,6 @@ final class JobRunner {
         progress.rows = statistics.rows
         (progress.pages, progress.freePages) = (statistics.pages, statistics.freePages)
         progress.running = feeder.activeCount
-    }
-
-<<<<<<< HEAD
-=======
-    private func ownOrShared() throws -> any JobEngine {
-        if let shared = model.shared { return SharedEngine(shared) }
-        return try EngineLoop(model: model.network, configuration: model.engine)
     }
 
     private func finish(_ work: LineWork) {

@@ -128,8 +128,10 @@ public final class Scratch {
     public let ops: Ops
     public let maximumRows: Int
     public let maximumOutputs: Int
+    /// Is told the inputs of projections; nil to listen to none.
+    public var tap: ProjectionTap?
     /// [rows, width]: the residual stream.
-    let hidden: Buffer
+    public let hidden: Buffer
     /// [rows, width]: a norm's output, and a projection on its way back to the residual stream.
     let normed: Buffer
     let projected: Buffer
@@ -181,6 +183,13 @@ public final class Scratch {
     public func state(_ index: Int, of batch: Batch) -> UnsafeBufferPointer<Float> {
         UnsafeBufferPointer(
             picked.rows(batch.outputs.count + batch.states.count).elements(of: batch.outputs.count + index))
+    }
+
+    /// Tells the tap; whether the block goes on.
+    @inline(__always)
+    func goesOn(_ layer: Int, _ input: ProjectionInput, _ rows: Rows) -> Bool {
+        guard let tap else { return true }
+        return tap(layer, input, rows)
     }
 
     /// Bytes that a scratch of this size takes, for planning memory before it is allocated.

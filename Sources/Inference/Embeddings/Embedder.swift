@@ -1,34 +1,19 @@
 public import Models
 
-/// What computes texts' vectors when somebody lets it: an engine's loop, or what stands for one.
-public protocol EmbeddingEngine: AnyObject {
-    /// Enters a text; see ``EngineLoop/embed(_:id:input:send:)``.
-    func embed(
-        _ request: EmbeddingRequest, id: Int, input: Int, send: @escaping (Result<Embedding, EmbeddingError>) -> Void
-    ) throws(EmbeddingError)
-
-    func cancel(id: Int)
-
-    /// Goes on a little.
-    @discardableResult func step() -> Bool
-}
-
-extension EngineLoop: EmbeddingEngine {}
-
-/// Texts to vectors, several at a time, for callers who wait. Not thread-safe.
+/// Texts to vectors, several at a time: ``EngineLoop/embed(_:id:input:send:)`` with a loop of one's own, or with one that also does
+/// other things. Not thread-safe.
 public final class Embedder {
-    private let loop: any EmbeddingEngine
+    public var model: any Model { loop.model }
+    private let loop: EngineLoop
     private var nextID: Int
 
-    /// Makes an engine's loop for texts alone, with the cache that the configuration gives it.
+    /// Makes an engine's loop for texts alone.
     public convenience init(model: any Model, configuration: EngineConfiguration) throws(EngineError) {
         self.init(try EngineLoop(model: model, configuration: configuration))
     }
 
-    /// - Parameters:
-    ///   - loop: what runs the texts, and perhaps other things beside them.
-    ///   - firstID: ids from here on are those of texts, and of no other request of the loop.
-    public init(_ loop: any EmbeddingEngine, firstID: Int = 0) {
+    /// - Parameter firstID: ids from here on are those of texts, and of no other request of the loop.
+    public init(_ loop: EngineLoop, firstID: Int = 0) {
         self.loop = loop
         nextID = firstID
     }

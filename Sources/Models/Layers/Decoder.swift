@@ -82,11 +82,11 @@ final class Decoder: Model {
         let (hidden, normed) = (scratch.hidden.rows(count), scratch.normed.rows(count))
         let projected = scratch.projected.rows(count)
         block.attentionNorm(hidden, into: normed, ops)
-        block.attention(layer: index, batch, cache, scratch)
+        guard block.attention(layer: index, batch, cache, scratch) else { return }
         block.attentionOutNorm?(projected, into: projected, ops)
         ops.add(hidden, projected)
         block.feedForwardNorm(hidden, into: normed, ops)
-        block.feedForward(batch, scratch)
+        guard block.feedForward(layer: index, batch, scratch) else { return }
         block.feedForwardOutNorm?(projected, into: projected, ops)
         ops.add(hidden, projected)
     }
