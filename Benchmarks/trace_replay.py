@@ -106,6 +106,7 @@ def main():
     parser.add_argument("--longest", type=int, default=4096)
     parser.add_argument("--vocabulary", type=int, default=49152)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--llama-python", default=sys.executable, help="a Python with llama-cpp-python and numpy")
     parser.add_argument("--slots", type=int, default=16, help="of llama.cpp")
     parser.add_argument("--targets", type=int, nargs="+", default=[0], help="--target-itl of Apus in ms, 0 for none")
     parser.add_argument("--ttft", type=float, default=4.0)
@@ -128,7 +129,7 @@ def main():
         for target in options.targets:
             name = f"apus, target {target} ms" if target else "apus"
             runs[name] = [program, options.model, path, options.threads, 64, target]
-        runs["llama.cpp"] = [sys.executable, HERE / "replay_llama.py", options.model, path, options.slots, options.threads]
+        runs["llama.cpp"] = [options.llama_python, HERE / "replay_llama.py", options.model, path, options.slots, options.threads]
         if options.only:
             runs = {name: runs[name] for name in options.only}
         results = {name: [] for name in runs}
