@@ -1,6 +1,6 @@
 """The time between tokens of running answers while a long prompt is computed, with and without a target.
 
-    swift build -c release --package-path Benchmarks/EngineRuns
+    swift build -c release --product EngineRuns
     apus bench --shape llama-42m --format q8_0 --prompt 0 --generate 0 --keep MODELS
     token_gap.py --model MODELS/random-llama-42m-q8_0.gguf [--prompt 16384] [--answers 4] [--targets 0 100] [--rounds 3]
 
@@ -24,10 +24,10 @@ def main():
     parser.add_argument("--targets", type=int, nargs="+", default=[0, 100])
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    program = HERE / "EngineRuns/.build/release/TokenGap"
+    program = HERE.parent / ".build/release/EngineRuns"
     rows = {target: [] for target in options.targets}
     for _ in range(options.rounds):
-        command = [program, options.model, options.prompt, options.answers, *options.targets]
+        command = [program, "gap", options.model, options.prompt, options.answers, *options.targets]
         output = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True).stdout
         for line in output.splitlines():
             row = json.loads(line)

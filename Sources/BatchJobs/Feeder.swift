@@ -5,7 +5,7 @@ internal import OpenAI
 ///
 /// Prompts enter in order of the plan, just enough to fill the step: whoever comes too early would keep pages waiting. The engine itself holds
 /// back a prompt whose prefix is being computed, and lets those behind it go first. How many answers go on at once follows from what
-/// steps are measured to cost and from the memory that answers are expected to take (after BatchLLM, section 5: token batches formed
+/// steps are measured to cost and from the memory that answers are expected to take (after BatchLLM, memory-centric token batching: formed
 /// by memory instead of a number of requests).
 struct Feeder {
     /// One answer to be made.
