@@ -93,6 +93,10 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // What Benchmarks/token_gap.py and trace_replay.py run; no product.
+        .executableTarget(
+            name: "EngineRuns", dependencies: ["Apus", "Inference"], path: "Benchmarks/EngineRuns",
+            swiftSettings: strict),
         .target(
             name: "TestKit", dependencies: ["Inference", "Models", "Checkpoints", "Tensors"], swiftSettings: strict),
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),

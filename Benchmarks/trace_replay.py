@@ -1,16 +1,16 @@
 """Replays of request traces: what clients of Apus and of llama.cpp's server see when requests come as they came to a real service.
 
-    swift build -c release --package-path Benchmarks/EngineRuns
+    swift build -c release --product EngineRuns
     apus bench --shape llama-135m --format q4_0 --prompt 0 --generate 0 --keep MODELS
-    trace_replay.py --model MODELS/llama-135m-q4_0.gguf --mooncake mooncake_conversation_trace.jsonl --rate 0.5
-    trace_replay.py --model MODELS/llama-135m-q4_0.gguf --azure AzureLLMInferenceTrace_conv.csv --rate 0.5 --lengths 4
+    trace_replay.py --model MODELS/random-llama-135m-q4_0.gguf --mooncake mooncake_conversation_trace.jsonl --rate 0.5
+    trace_replay.py --model MODELS/random-llama-135m-q4_0.gguf --azure AzureLLMInferenceTrace_conv.csv --rate 0.5 --lengths 4
 
 The traces: Mooncake's conversations (JSON lines: timestamp, input_length, output_length, hash_ids of blocks of 512 tokens, equal where
 prompts begin alike) and Azure's (CSV: TIMESTAMP, ContextTokens, GeneratedTokens; nothing of what prompts share, so nothing is shared here).
 
 They are scaled to the machine: lengths of prompts, of shared blocks and of answers are divided by --lengths, rounded up; times are stretched
 so that --requests requests, from the first on, come at --rate a second on average. Those longer than --longest tokens after that are left out.
-Tokens are random, the same for one block of the trace; answers are greedy and as long as in the trace. TraceReplay compares every answer of Apus with
+Tokens are random, the same for one block of the trace; answers are greedy and as long as in the trace. The program compares every answer of Apus with
 the one that the same request gets alone, to the bit.
 
 Printed: time to the first token and between tokens (p50, p99 over all), goodput (answers a second whose first token came within --ttft seconds
@@ -106,6 +106,7 @@ def main():
     parser.add_argument("--longest", type=int, default=4096)
     parser.add_argument("--vocabulary", type=int, default=49152)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--llama-python", default=sys.executable, help="a Python with llama-cpp-python and numpy")
     parser.add_argument("--slots", type=int, default=16, help="of llama.cpp")
     parser.add_argument("--targets", type=int, nargs="+", default=[0], help="--target-itl of Apus in ms, 0 for none")
     parser.add_argument("--ttft", type=float, default=4.0)
@@ -123,12 +124,12 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "workload.jsonl"
         path.write_text("".join(json.dumps(request) + "\n" for request in requests))
-        program = HERE / "EngineRuns/.build/release/TraceReplay"
+        program = HERE.parent / ".build/release/EngineRuns"
         runs = {}
         for target in options.targets:
             name = f"apus, target {target} ms" if target else "apus"
-            runs[name] = [program, options.model, path, options.threads, 64, target]
-        runs["llama.cpp"] = [sys.executable, HERE / "replay_llama.py", options.model, path, options.slots, options.threads]
+            runs[name] = [program, "replay", options.model, path, options.threads, 64, target]
+        runs["llama.cpp"] = [options.llama_python, HERE / "replay_llama.py", options.model, path, options.slots, options.threads]
         if options.only:
             runs = {name: runs[name] for name in options.only}
         results = {name: [] for name in runs}

@@ -6,6 +6,12 @@ internal import Synchronization
 protocol JobEngine: AnyObject {
     var statistics: EngineStatistics { get }
 
+    /// How many tokens of a prompt are known to be in the cache.
+    func knownTokens(of request: GenerationRequest) -> Int
+
+    /// How many answers are worth running at once; see `EngineLoop.rowsWorthwhile(atLeast:)`.
+    func rowsWorthwhile(atLeast least: Int) -> Int
+
     /// Enters a request.
     ///
     /// - Parameters:
@@ -39,6 +45,8 @@ final class OwnEngine: JobEngine {
     }
 
     var statistics: EngineStatistics { loop.statistics }
+    func knownTokens(of request: GenerationRequest) -> Int { loop.knownTokens(of: request) }
+    func rowsWorthwhile(atLeast least: Int) -> Int { loop.rowsWorthwhile(atLeast: least) }
 
     func submit(
         _ request: GenerationRequest, id: Int, endOfGeneration: [Int32],
@@ -90,6 +98,9 @@ final class SharedEngine: JobEngine {
     }
 
     var statistics: EngineStatistics { engine.statistics }
+    /// What others leave in the cache comes as a gift.
+    func knownTokens(of request: GenerationRequest) -> Int { 0 }
+    func rowsWorthwhile(atLeast least: Int) -> Int { least }
 
     func submit(
         _ request: GenerationRequest, id: Int, endOfGeneration: [Int32],

@@ -48,7 +48,7 @@ final class JobRunner {
         self.report = report
         digest = UInt64(try store.text("input_digest") ?? "") ?? 0
         created = try store.integer("created")
-        feeder = Feeder(sharesPrefixes: job.sharesPrefixes, configuration: model.engine)
+        feeder = Feeder(configuration: model.engine)
         figures = Figures(
             seconds: try store.real("seconds"), steps: try store.integer("steps"), active: try store.integer("active"))
         let sums = try store.sums()

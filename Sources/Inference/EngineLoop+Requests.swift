@@ -18,6 +18,23 @@ extension EngineLoop {
         enter(fitting)
     }
 
+    // MARK: For owners that choose what enters when
+
+    /// How many of a prompt's tokens are in the cache now. O(tokens).
+    public func knownTokens(of request: GenerationRequest) -> Int {
+        cache.knownTokens(request, variant: model.rotationVariant(length: configuration.length(of: request, model.shape)))
+    }
+
+    /// How many answers are worth running at once by what steps were measured to take: with so many, what a step takes anyway, such as
+    /// reading the weights, is 3 % of it, so that more would hardly answer more in a second.
+    ///
+    /// - Parameter least: the least to return, for as long as little is known.
+    public func rowsWorthwhile(atLeast least: Int) -> Int {
+        let running = scheduler.running
+        let slots = running.reduce(0) { $0 + $1.computed } / max(running.count, 1)
+        return max(least, cache.cost.steps < 16 ? 0 : cache.cost.rowsWorthwhile(part: 0.03, slots: Double(slots)))
+    }
+
     /// The first waits in the queue, the others for its prompt.
     func enter(_ samples: [TokenSequence]) {
         guard let first = samples.first else { return }

@@ -85,5 +85,11 @@ extension EngineConfiguration {
         (cacheBytes ?? 0) / max(1, layout.pageBytes(shape.cache, pageSize: pageSize))
     }
 
+    /// The most tokens that a request may come to have.
+    func length(of request: GenerationRequest, _ shape: ModelShape) -> Int {
+        let room = max(contextLimit(shape) - request.prompt.count, 0)
+        return request.prompt.count + min(request.maximumTokens ?? room, room)
+    }
+
     func contextLimit(_ shape: ModelShape) -> Int { min(context ?? shape.context, shape.context) }
 }

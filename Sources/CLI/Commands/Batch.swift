@@ -76,6 +76,9 @@ struct Batch: ParsableCommand {
         }
     }
 
+    /// The most answers at once, where steps cost so much by themselves and memory is so plentiful that so many pay.
+    private static let mostAnswers = 256
+
     private func job() throws -> BatchJob {
         var job = BatchJob(input: input, output: output, model: model)
         job.resumes = resume
@@ -85,7 +88,7 @@ struct Batch: ParsableCommand {
         job.defaults.seed = seed
         job.defaults.maximumTokens = maxTokens
         job.defaults.temperature = temperature
-        job.engine = try engine.configuration(sequences: 64)
+        job.engine = try engine.configuration(sequences: Self.mostAnswers)
         cache.apply(to: &job.engine)
         schedule.apply(to: &job.engine)
         // Prompts share whole pages: the smallest ones lose the fewest tokens where a prefix ends.

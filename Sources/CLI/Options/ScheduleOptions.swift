@@ -28,7 +28,7 @@ struct ScheduleOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("The most answers under way at once; by default 64.", valueName: "n"))
+        help: ArgumentHelp("The most answers under way at once; by default 64, in a batch job 256 and as many of them as pay by the measured cost of a step.", valueName: "n"))
     var maxRunning: Int?
 
     func validate() throws {

@@ -55,6 +55,13 @@ struct SequenceCache {
         return pageSize * index.match(sequence.tokens, limit: sequence.findableTokens, salt: sequence.salt).count
     }
 
+    /// How many tokens of a request's prompt are known.
+    func knownTokens(_ request: GenerationRequest, variant: Int) -> Int {
+        guard sharesPrefixes, request.promptLogprobs == nil else { return 0 }
+        let salt = PrefixIndex.Salt(rotationVariant: variant, text: request.cacheSalt ?? "")
+        return pageSize * index.match(request.prompt, limit: request.prompt.count - 1, salt: salt).count
+    }
+
     /// Gives a sequence without pages those of its longest known prefix. At least one token stays to be computed, since
     /// its scores are wanted.
     ///
