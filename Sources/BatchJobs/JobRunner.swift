@@ -5,7 +5,8 @@ internal import Storage
 
 /// Carries out what is left of a plan: feeds the engine step by step and writes what is finished.
 ///
-/// It steps the engine's loop itself, so that lines enter exactly when a step has room for them.
+/// It steps the engine's loop itself, so that lines enter exactly when a step has room for them; or it shares an engine that
+/// answers others too, whose steps it only waits for.
 final class JobRunner {
     private let job: BatchJob
     private let input: InputFile
@@ -15,7 +16,7 @@ final class JobRunner {
     private let report: (BatchJob.Progress) -> Void
     private let digest: UInt64
     private let created: Int
-    private var engine: EngineLoop?
+    private var engine: (any JobEngine)?
     private var embedder: Embedder?
     private var feeder: Feeder
     /// The last place of the plan that was read.
@@ -171,7 +172,7 @@ final class JobRunner {
     // MARK: Steps
 
     private func step() throws {
-        let engine = try engine ?? EngineLoop(model: model.network, configuration: model.engine)
+        let engine = try engine ?? ownOrShared()
         self.engine = engine
         feeder.feed(engine, end: model.served.endOfGeneration)
         figures.active += feeder.activeCount
@@ -182,6 +183,11 @@ final class JobRunner {
         progress.rows = statistics.rows
         (progress.pages, progress.freePages) = (statistics.pages, statistics.freePages)
         progress.running = feeder.activeCount
+    }
+
+    private func ownOrShared() throws -> any JobEngine {
+        if let shared = model.shared { return SharedEngine(shared) }
+        return try EngineLoop(model: model.network, configuration: model.engine)
     }
 
     private func finish(_ work: LineWork) {

@@ -30,6 +30,64 @@ public final class CodedWeight: @unchecked Sendable {
 }
 
 extension Solver {
+    /// The level that each stored code stands for, [256]; 0 for codes that a type does not have.
+    func levelOfCode(_ type: ElementType) -> [Float] {
+        let number = Int32(bitPattern: type.rawValue)
+        var result = [Float](repeating: 0, count: 256)
+        for step in -4 * 130...4 * 130 {
+            var (x, scale, minimum, code, value) = (Float(step) / 4, Float(1), Float(0), UInt8(0), Float(0))
+            apus_nearest(number, &x, &scale, &minimum, 1, &code, &value)
+            result[Int(code)] = value
+        }
+        return result
+    }
+
+    /// One sweep over a weight's scales, codes as they are: each factor and each super-scale becomes what is best for
+    /// Σ dᵀ h d with all else fixed.
+    ///
+    /// - Parameters:
+    ///   - h: the inputs' moments, columns in their natural order.
+    ///   - differences, gradients: of ``descend(_:_:_:_:_:)``; follow.
+    ///   - coded: codes are read; scales and minimums follow.
+    ///   - fields: the scales' parts; follow.
+    /// - Complexity: columns × group for each group, columns for each that changes.
+    public func rescale(
+        _ h: Matrix, _ differences: Matrix, _ gradients: Matrix, _ coded: CodedWeight, _ fields: inout ScaleFields
+    ) {
+        let table = levelOfCode(coded.type)
+        let levels = Matrix(rows: coded.rows, columns: coded.columns)
+        for row in 0..<coded.rows {
+            let values = levels.row(row)
+            for column in 0..<coded.columns { values[column] = table[Int(coded.codes[row * coded.columns + column])] }
+        }
+        let (rows, groups) = (coded.rows, coded.groups)
+        let layout = fields.layout
+        coded.scales.withUnsafeMutableBufferPointer { scales in
+            coded.minimums.withUnsafeMutableBufferPointer { minimums in
+                fields.factors.withUnsafeMutableBufferPointer { factors in
+                    fields.offsets.withUnsafeMutableBufferPointer { offsets in
+                        fields.supers.withUnsafeMutableBufferPointer { supers in
+                            fields.superMinimums.withUnsafeMutableBufferPointer { superMinimums in
+                                var arguments = apus_rescale_arguments(
+                                    d: differences.base, g: gradients.base, stride: Int64(differences.stride),
+                                    columns: Int64(coded.columns), h: h.base, h_stride: Int64(h.stride),
+                                    levels: levels.base, level_stride: Int64(levels.stride),
+                                    scales: scales.baseAddress, minimums: minimums.baseAddress, groups: Int64(groups),
+                                    group: Int64(coded.columns / groups), factors: factors.baseAddress,
+                                    offsets: offsets.baseAddress, supers: supers.baseAddress,
+                                    super_minimums: superMinimums.baseAddress, together: Int64(layout.together),
+                                    lowest_factor: Int32(layout.factors.lowerBound),
+                                    highest_factor: Int32(layout.factors.upperBound),
+                                    highest_offset: Int32(layout.highestOffset), has_minimum: layout.hasMinimum ? 1 : 0)
+                                run(solver.rescale, &arguments, items: rows)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     /// What codes of a type stand for: evenly spaced where every whole number between the ends is a level and nothing between.
     private func levels(of type: ElementType) -> apus_levels {
         let number = Int32(bitPattern: type.rawValue)

@@ -91,9 +91,27 @@ typedef struct {
     int32_t *changes;
 } apus_descent_arguments;
 
+/// Coordinate descent on scales, codes as they are: items are rows. A group's scale is supers × factor and its minimum
+/// −super_minimums × offset, whole numbers in their ranges (or fixed), the supers halves. Each becomes the best with all others fixed.
+typedef struct {
+    float *d, *g;               // value − target, and d · h
+    int64_t stride, columns;
+    const float *h;
+    int64_t h_stride;
+    const float *levels;        // of the codes, [rows][level_stride]
+    int64_t level_stride;
+    float *scales, *minimums;   // [rows][groups]; follow
+    int64_t groups, group;      // a group is `group` columns next to each other
+    int32_t *factors, *offsets; // [rows][groups]
+    float *supers, *super_minimums; // [rows][groups / together]
+    int64_t together;           // groups under one super
+    int32_t lowest_factor, highest_factor, highest_offset; // equal ends: fixed; highest_offset 0: fixed
+    int32_t has_minimum;
+} apus_rescale_arguments;
+
 typedef struct {
     const char *name;
-    apus_operation gram_pack, gram, update, triangle, feedback, descent;
+    apus_operation gram_pack, gram, update, triangle, feedback, descent, rescale;
 } apus_solver;
 
 /// Cholesky factor of the symmetric a [size][stride], whose lower triangle is read and replaced; returns the index of the first pivot

@@ -1,5 +1,6 @@
 internal import Apus
 internal import ArgumentParser
+internal import Benchmarking
 internal import Compression
 internal import Foundation
 internal import Tensors
@@ -35,6 +36,10 @@ struct Quantize: ParsableCommand {
     @Option(help: ArgumentHelp("The format of projections, in place of --bits.", valueName: "name")) var format: String?
     @Option(help: ArgumentHelp("The format of embedding and projection to scores; 'none' leaves them as they are.", valueName: "name"))
     var embeddingFormat: String?
+    @Option(
+        help: ArgumentHelp(
+            "Choose every tensor's format: a part of the size (60%), a size (900MB), bits a weight (4.25bpw) or a time of a step (12ms).",
+            valueName: "budget")) var budget: String?
     @Option(help: ArgumentHelp("A text like what the model will read, in UTF-8; - for standard input.", valueName: "file"))
     var calibration: String?
     @Option(help: ArgumentHelp("Rows of calibration text, spread over it.", valueName: "n")) var samples: Int?
@@ -69,9 +74,15 @@ struct Quantize: ParsableCommand {
         if let order, GPTQ.Order(rawValue: order) == nil {
             throw ValidationError("--order is '\(order)'; it must be natural, activation or best.")
         }
+        if let budget {
+            do { _ = try Budget(parsing: budget) } catch { throw ValidationError("\(error).") }
+            guard bits == nil, group == nil, format == nil, embeddingFormat == nil else {
+                throw ValidationError("--budget chooses formats; give no --bits, --group, --format or --embedding-format with it.")
+            }
+        }
         if recipe == nil, model == nil { throw ValidationError("Name a model, or a --recipe.") }
         if recipe != nil {
-            let given = [method, format, embeddingFormat, order].contains { $0 != nil } || bits != nil || group != nil
+            let given = [method, format, embeddingFormat, order, budget].contains { $0 != nil } || bits != nil || group != nil
                 || samples != nil || length != nil || damping != nil || sweeps != nil
             if given { throw ValidationError("A recipe says how; --recipe goes with a model, --calibration and -o alone.") }
         }
@@ -86,17 +97,20 @@ struct Quantize: ParsableCommand {
                 "\(recipe!) makes a \(known.container == "gguf" ? ".gguf file" : "folder"); name an output of that kind with -o")
         }
         try checkOutput()
-        let request = try known?.request ?? request(isGGUF: isGGUF)
+        var request = try known?.request ?? request(isGGUF: isGGUF)
         let name = model ?? known!.model.path
         let files = try ModelFiles(name)
         var text: (text: String, name: String)?
         if let path = calibration ?? known?.calibration?.path {
             text = (try Console.text(try Console.read(path), of: path == "-" ? "standard input" : path), path)
         }
+        let threads = threads ?? availableProcessors()
+        let kernels = try KernelTable.named()
+        if let budget { try allocate(Budget(parsing: budget), &request, files, text?.text, isGGUF, threads, kernels) }
         let meter = QuantizeMeter()
         let job = try CompressionJob(
-            files, name: name, request, isGGUF: isGGUF, calibration: text, threads: threads ?? availableProcessors(),
-            kernels: try KernelTable.named(), report: { meter.report($0) })
+            files, name: name, request, isGGUF: isGGUF, calibration: text, threads: threads,
+            kernels: kernels, report: { meter.report($0) })
         if let known { try check(job.recipe, against: known) }
         for note in job.notes { Console.note(note) }
         do {
@@ -143,6 +157,26 @@ struct Quantize: ParsableCommand {
         if let damping { request.settings.damping = damping }
         if let sweeps { request.settings.sweeps = sweeps }
         return request
+    }
+
+    /// Fills in the formats that keep a budget.
+    private func allocate(
+        _ budget: Budget, _ request: inout Recipe.Request, _ files: ModelFiles, _ text: String?, _ isGGUF: Bool,
+        _ threads: Int, _ kernels: KernelTable
+    ) throws {
+        guard let text else {
+            throw CompressionError(
+                "--budget measures what each tensor matters on a text: name one with --calibration (any UTF-8 file like what the "
+                    + "model will read, some 100 KB)")
+        }
+        let times = KernelTimes(kernels: kernels, threads: threads)
+        let planner = BudgetPlanner(files, isGGUF: isGGUF, threads: threads, kernels: kernels)
+        let planned = try planner.formats(
+            budget, text: text, samples: request.samples, length: request.length,
+            seconds: { times.seconds($0, outputs: $1, inputs: $2) },
+            report: { stage, share in Console.progress(String(format: "%.0f %% of the budget's plan (%@)", 100 * share, stage)) })
+        Console.endProgress()
+        request.formats = planned.formats
     }
 
     private func readRecipe(_ path: String) throws -> Recipe {

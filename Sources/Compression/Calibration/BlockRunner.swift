@@ -88,8 +88,19 @@ final class BlockRunner {
     }
 
     /// Runs a block, whose outputs become the hidden states.
-    func advance(block: Int, overlay: WeightOverlay) throws {
+    ///
+    /// - Parameter body: is told the rows of every input on the way; nil for nobody.
+    func advance(
+        block: Int, overlay: WeightOverlay, _ body: ((ProjectionInput, Rows) -> Void)? = nil
+    ) throws {
         let model = try Catalog.load(checkpoint, part: .block(block), overlay: overlay, threads: threads)
+        if let body {
+            scratch.tap = { _, input, rows in
+                body(input, rows)
+                return true
+            }
+        }
+        defer { scratch.tap = nil }
         try run(model, block, keeping: true)
     }
 

@@ -67,8 +67,9 @@ public final class CompressionJob {
         self.report = report
         mayGoOn = interruption
         shape = try files.shape()
-        uses = try Catalog.tensors(of: files.checkpoint)
-        plan = try TypePlan(uses, request, isGGUF: isGGUF)
+        let uses = try Catalog.tensors(of: files.checkpoint)
+        let plan = try TypePlan(uses, request, isGGUF: isGGUF)
+        (self.uses, self.plan) = (uses, plan)
         notes = plan.notes
         solver = Solver(threads: threads)
         total = uses.reduce(0) { sum, use in sum + (plan[use.name] == nil ? 0 : use.shape.reduce(1, *)) }

@@ -2,7 +2,8 @@ public import Tensors
 
 /// Rounding column by column, each one's error taken from those that are still to come, by the inverse Hessian of the inputs
 /// (Frantar et al. 2023, GPTQ, section 3), onto the grid of any format; then sweeps over the codes, each of which becomes what
-/// is best with all others fixed (Behdin et al. 2023, QuantEase, section 3).
+/// is best with all others fixed (Behdin et al. 2023, QuantEase, section 3). Between sweeps the scales move too, each factor and
+/// super-scale of the format to what is best with all codes fixed.
 ///
 /// Scales come from the format's encoder, by each column's share in the error that is left. They are found block by block on
 /// what the errors so far have made of the weights, or all at first on the weights as they are, which lets columns go in the
@@ -167,10 +168,13 @@ public struct GPTQ: Quantizer {
         }
         let gradients = Matrix(rows: weight.rows, columns: weight.columns)
         solver.subtractProduct(turned, h, from: gradients)
+        var fields = ScaleLayout(blocks.type).map { layout in bytes.withUnsafeBytes { ScaleFields(layout, $0) } }
         for _ in 0..<sweeps {
             let changes = solver.descend(weight, h, differences, gradients, coded)
             if changes * 2000 < weight.rows * weight.columns { break }
+            if fields != nil { solver.rescale(h, differences, gradients, coded, &fields!) }
         }
+        bytes.withUnsafeMutableBytes { fields?.write(to: $0) }
         put(coded, into: &bytes, blocks)
     }
 
