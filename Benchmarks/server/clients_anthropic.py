@@ -2,13 +2,18 @@
 
 import anthropic
 
+# Some versions of the package have no argument for it.
+GREEDY = {"temperature": 0}
+
 
 def run(tally, server, apus, folder):
     client = anthropic.Anthropic(base_url=server.url, api_key="any", max_retries=0)
     ask = [{"role": "user", "content": "hello"}]
 
     def create(**more):
-        return client.messages.create(**{"model": "chat", "max_tokens": 24, "temperature": 0, "messages": ask, **more})
+        return client.messages.create(
+            **{"model": "chat", "max_tokens": 24, "messages": ask, "extra_body": GREEDY, **more}
+        )
 
     def plain():
         answer = create()
@@ -25,7 +30,7 @@ def run(tally, server, apus, folder):
     tally.attempt("messages: an answer", plain)
 
     def stream():
-        with client.messages.stream(model="chat", max_tokens=24, temperature=0, messages=ask) as events:
+        with client.messages.stream(model="chat", max_tokens=24, messages=ask, extra_body=GREEDY) as events:
             kinds = [each.type for each in events]
             message = events.get_final_message()
         same = create()

@@ -146,9 +146,9 @@ def run(tally, server, apus, folder):
             try:
                 own = openai.OpenAI(base_url=f"{other.url}/v1", api_key="any", max_retries=0)
                 expected = answers(
-                    client, poll(client, create(upload(lines(200, max_tokens=64, ignore_eos=True)).id).id)
+                    client, poll(client, create(upload(lines(800, max_tokens=100, ignore_eos=True)).id).id)
                 )
-                made = create(upload(lines(200, max_tokens=64, ignore_eos=True), own).id, own)
+                made = create(upload(lines(800, max_tokens=100, ignore_eos=True), own).id, own)
                 end = time.monotonic() + 60
                 while own.batches.retrieve(made.id).request_counts.completed < 20 and time.monotonic() < end:
                     time.sleep(0.02)
@@ -158,7 +158,7 @@ def run(tally, server, apus, folder):
                 ended = poll(own, made.id)
                 return (
                     before.status == "in_progress"
-                    and before.request_counts.completed < 200
+                    and before.request_counts.completed < 800
                     and ended.status == "completed"
                     and answers(own, ended) == expected
                 ), (before.request_counts, ended.status, ended.request_counts)

@@ -73,7 +73,9 @@ metric_list:
                 sample["filtered_resps"],
             ):
                 tokens = lambda text: json.loads(
-                    server.request("POST", "/tokenize", {"model": "stories", "prompt": text})[1]
+                    server.request(
+                        "POST", "/tokenize", {"model": "stories", "prompt": text, "add_special_tokens": False}
+                    )[1]
                 )["tokens"]
                 whole, start = tokens(context + ending), len(tokens(context))
                 answer = json.loads(

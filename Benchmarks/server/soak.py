@@ -7,23 +7,42 @@ no page in use, memory has not grown, descriptors and threads are as many as bef
 /health answered all the time; a process of its own measured that ten times a second.
 """
 
-import argparse, asyncio, json, multiprocessing, random, shutil, socket, statistics, tempfile, time
+import argparse, asyncio, json, multiprocessing, random, shutil, socket, statistics, tempfile, threading, time
 from harness import DEFAULT, Server, Tally
 from soak_clients import WORDS, Soak, whole_text
 
 
-def probe(port, stop, times):
-    """/health on a fresh connection, ten times a second."""
+def probe(port, stop, times, pauses, paused):
+    """/health on a fresh connection, ten times a second; and whether this machine stood still for everybody."""
+
+    def clock():
+        # Nothing here takes long: a gap means that nobody had the processor, and that what then failed is not the server's.
+        last = time.monotonic()
+        while not stop.is_set():
+            time.sleep(0.1)
+            now = time.monotonic()
+            if now - last > 3:
+                pauses.append((last, now))
+                paused.value += now - last
+            last = now
+
+    threading.Thread(target=clock, daemon=True).start()
     while not stop.is_set():
-        start = time.perf_counter()
+        start = time.monotonic()
         try:
             with socket.create_connection(("127.0.0.1", port), 10) as plain:
                 plain.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
                 good = plain.recv(100).startswith(b"HTTP/1.1 200")
         except OSError:
             good = False
-        times.append(time.perf_counter() - start if good else -1.0)
-        stop.wait(max(0, 0.1 - (time.perf_counter() - start)))
+        end = time.monotonic()
+        times.append((start, end, good))
+        stop.wait(max(0, 0.1 - (end - start)))
+
+
+def disturbed(start, end, pauses):
+    """Whether a pause lies in this time or just before it: what waits out a pause may be over when it goes on."""
+    return any(start < after + 5 and end > before for before, after in pauses)
 
 
 def share(values, part):
@@ -70,8 +89,9 @@ def main():
             soak.expected[key] = whole_text(text)
         before = {"threads": server.threads(), "descriptors": server.descriptors(), "resident": server.resident()}
         manager = multiprocessing.Manager()
-        times, stop = manager.list(), multiprocessing.Event()
-        prober = multiprocessing.Process(target=probe, args=(server.port, stop, times))
+        times, pauses, stop = manager.list(), manager.list(), multiprocessing.Event()
+        soak.paused = multiprocessing.Value("d", 0.0)
+        prober = multiprocessing.Process(target=probe, args=(server.port, stop, times, pauses, soak.paused))
         prober.start()
         soak.end = time.monotonic() + 60 * arguments.minutes
         asyncio.run(soak.run(arguments.scale))
@@ -90,11 +110,14 @@ def main():
         model = server.engine()[0]
         took = 120 - max(0, settled - time.monotonic())
         after = {"threads": server.threads(), "descriptors": server.descriptors(), "resident": server.resident()}
-        times = list(times)
-        good = [each for each in times if each >= 0]
+        pauses = list(pauses)
+        times = [each for each in times if not disturbed(each[0], each[1], pauses)]
+        good = [end - start for start, end, holds in times if holds]
+        wrong = [each[2:] for each in soak.wrong if not disturbed(each[0], each[1], pauses)]
         quarter = len(soak.memory) // 4
         early = statistics.median(each[1] for each in soak.memory[quarter : 2 * quarter] or soak.memory)
         late = statistics.median(each[1] for each in soak.memory[3 * quarter :] or soak.memory)
+        seconds = [end - start for start, end in soak.latencies if not disturbed(start, end, pauses)]
         report = {
             "minutes": arguments.minutes,
             "clients": soak.clients,
@@ -102,8 +125,13 @@ def main():
             "cut_off": soak.failures,
             "honest": soak.counts["honest"],
             "honest_refused": soak.refused,
-            "wrong": len(soak.wrong),
-            "honest_seconds": {"half": share(soak.latencies, 0.5), "p99": share(soak.latencies, 0.99)},
+            "wrong": len(wrong),
+            "pauses": {
+                "count": len(pauses),
+                "seconds": soak.paused.value,
+                "failed_in_them": len(soak.wrong) - len(wrong),
+            },
+            "honest_seconds": {"half": share(seconds, 0.5), "p99": share(seconds, 0.99)},
             "health_ms": {
                 "count": len(times),
                 "failed": len(times) - len(good),
@@ -135,7 +163,7 @@ def main():
             f"{model['running']} running, {model['waiting']} waiting",
         )
         tally.check("no page is in use", model["pages"]["used"] == 0, model["pages"])
-        tally.check("every honest request was answered rightly", not soak.wrong, soak.wrong[:5])
+        tally.check("every honest request was answered rightly", not wrong, wrong[:5])
         tally.check("no honest request was refused", soak.refused == 0, soak.refused)
         tally.check(
             "memory is flat: the last quarter within 5 % of the second",

@@ -27,6 +27,10 @@ WORDS = (
 )
 
 
+class Wrong(Exception):
+    """An answer that is not what an honest client may expect: status, what it was, what came."""
+
+
 class Soak:
     def __init__(self, server, end):
         self.server, self.end = server, end
@@ -39,7 +43,7 @@ class Soak:
 
     @property
     def goes_on(self):
-        return time.monotonic() < self.end
+        return time.monotonic() < self.end + self.paused.value
 
     async def open(self, limit=2**16):
         return await asyncio.open_connection("127.0.0.1", self.server.port, limit=limit)
@@ -71,7 +75,7 @@ class Soak:
         streams = generator.random() < 0.5
         start = time.monotonic()
         status, text = await self.exchange(path, {**body, "stream": True} if streams else body)
-        self.latencies.append(time.monotonic() - start)
+        self.latencies.append((start, time.monotonic()))
         if status in (429, 503):
             self.refused += 1
             return await asyncio.sleep(1)
@@ -83,7 +87,7 @@ class Soak:
             else text.decode(errors="replace")
         )
         if (status, found) != (200, self.expected[key]):
-            self.wrong.append((status, body["prompt"][:40] if "prompt" in body else "chat", found[:200]))
+            raise Wrong(status, body["prompt"][:40], found[:200])
 
     async def aborts(self, generator):
         body = json.dumps(
@@ -240,13 +244,13 @@ class Soak:
         status, text = parse(await asyncio.wait_for(reader.read(-1), 60))
         writer.close()
         if status != 200:
-            return self.wrong.append((status, "upload", text[:200].decode(errors="replace")))
+            raise Wrong(status, "upload", text[:200].decode(errors="replace"))
         file = json.loads(text)["id"]
         status, text = await self.exchange(
             "/v1/batches", {"input_file_id": file, "endpoint": "/v1/completions", "completion_window": "24h"}
         )
         if status != 200:
-            return self.wrong.append((status, "batch", text[:200].decode(errors="replace")))
+            raise Wrong(status, "batch", text[:200].decode(errors="replace"))
         batch = json.loads(text)["id"]
         await asyncio.sleep(generator.uniform(0, 8))
         await self.exchange(f"/v1/batches/{batch}/cancel", {})
@@ -257,7 +261,7 @@ class Soak:
                 break
             await asyncio.sleep(0.3)
         else:
-            self.wrong.append((status, "a batch that does not end", str(stored)[:200]))
+            raise Wrong(status, "a batch that does not end", str(stored)[:200])
         for each in (file, stored.get("output_file_id"), stored.get("error_file_id")):
             if each:
                 await self.exchange(f"/v1/files/{each}", None, "DELETE")
@@ -277,12 +281,15 @@ class Soak:
         generator = random.Random(f"{kind} {number}")
         await asyncio.sleep(generator.uniform(0, 10))
         while self.goes_on:
+            start = time.monotonic()
             try:
                 await getattr(self, kind)(generator)
+            except Wrong as error:
+                self.wrong.append((start, time.monotonic(), *error.args))
             except (TimeoutError, OSError, asyncio.IncompleteReadError) as error:
                 # A bad client may be cut off; a good one may not.
                 if kind in ("honest", "batches", "watches"):
-                    self.wrong.append((0, kind, repr(error)))
+                    self.wrong.append((start, time.monotonic(), 0, kind, repr(error)))
                 self.failures[kind] = self.failures.get(kind, 0) + 1
             self.counts[kind] += 1
             # Who asks again at once only measures how fast this script is.

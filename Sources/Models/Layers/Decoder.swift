@@ -92,21 +92,19 @@ final class Decoder: Model {
     }
 
     func finalStates(_ batch: Batch, _ scratch: Scratch) -> Rows {
-        let picked = scratch.picked.rows(batch.outputs.count)
-        guard !batch.outputs.isEmpty else { return picked }
-        batch.outputs.withUnsafeBufferPointer {
-            picked.gather(scratch.hidden.rows(batch.rows.count), indices: $0)
-        }
+        let picked = scratch.picked.rows(batch.outputs.count + batch.states.count)
+        guard picked.count > 0 else { return picked }
+        batch.withPicks { picked.gather(scratch.hidden.rows(batch.rows.count), indices: $0) }
         parts.outputNorm(picked, into: picked, scratch.ops)
         return picked
     }
 
     func head(_ batch: Batch, _ scratch: Scratch) {
+        _ = finalStates(batch, scratch)
         guard !batch.outputs.isEmpty else { return }
         let ops = scratch.ops
-        let picked = finalStates(batch, scratch)
         let scores = scratch.scores.rows(batch.outputs.count)
-        parts.output(ops.input(picked), into: scores, ops)
+        parts.output(ops.input(scratch.picked.rows(batch.outputs.count)), into: scores, ops)
         if parts.scoreCap > 0 { ops.softCap(scores, cap: parts.scoreCap) }
     }
 }

@@ -22,6 +22,7 @@ struct FrontDoor: RouterMiddleware {
     typealias Context = ApusContext
     let service: Service
     let routes: [Route]
+    let access: Access
 
     func handle(
         _ request: Request, context: ApusContext, next: (Request, ApusContext) async throws -> Response
@@ -83,7 +84,10 @@ struct FrontDoor: RouterMiddleware {
         switch failure {
         case let failure as RequestFailure: return failure.error
         case let busy as Busy: return busy.error
-        case let failure as HTTPError where failure.status == .notFound: return unknown(request)
+        case let failure as HTTPError where failure.status == .notFound:
+            // What is not there is not told to everybody either.
+            do { _ = try access.admit(request, isOpen: false) } catch { return describe(error, request) }
+            return unknown(request)
         case let failure as HTTPError:
             return APIError(failure.body ?? "the request is not valid HTTP", status: failure.status.code)
         case is CancellationError:

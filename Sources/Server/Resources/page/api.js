@@ -1,5 +1,5 @@
 // The server's API: requests with the key, errors in one shape, streams of events over fetch.
-import { el } from "./dom.js";
+import { button, el } from "./dom.js";
 
 /** The page lies in `page/` below the API. */
 const base = new URL("../", import.meta.url);
@@ -145,7 +145,8 @@ function askForKey(used, message) {
         el(
           "div",
           { class: "row end" },
-          el("button", { value: "no", formnovalidate: true }, "Cancel"),
+          // Not a button that submits: Enter in the field presses the first of these.
+          button("Cancel", () => dialog.close("no")),
           el("button", { value: "yes", class: "primary" }, "Use it"),
         ),
       ),

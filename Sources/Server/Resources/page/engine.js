@@ -181,12 +181,8 @@ export class EngineView {
     this.#drawRequests(model);
     parts.pages.update(model.pages);
     parts.pageTitle.textContent = `${counted(model.pages.total, "page")} of ${model.pages.size} tokens, ${bytes(model.pages.total * model.pages.bytes)}`;
-    fill(
-      parts.tree,
-      model.prefix_tree
-        ? prefixTree(model.prefix_tree, model.pages.size)
-        : el("p", { class: "dim empty" }, "This server does not tell."),
-    );
+    parts.tree.parentElement.hidden = !model.prefix_tree;
+    if (model.prefix_tree) fill(parts.tree, prefixTree(model.prefix_tree, model.pages.size));
     this.#drawLatency(model.latency);
     parts.model.textContent = [
       model.architecture,
@@ -265,7 +261,9 @@ export class EngineView {
   #drawRequests(model) {
     const { parts } = this;
     parts.requestTitle.textContent = `${count(model.running)} running, ${count(model.waiting)} waiting`;
-    const shown = (model.requests ?? []).slice(0, requestRows);
+    parts.requests.hidden = !model.requests;
+    if (!model.requests) return;
+    const shown = model.requests.slice(0, requestRows);
     const rest = model.running + model.waiting - shown.length;
     if (shown.length === 0) return fill(parts.requests, el("p", { class: "dim empty" }, "Nothing to do."));
     const head = ["request", "state", "prompt", "from cache", "answer", "pages", "age"];

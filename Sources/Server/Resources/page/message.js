@@ -141,7 +141,8 @@ export class MessageView {
     if (node.usage) {
       parts.push(counted(node.usage.answer ?? 0, "token"));
       const { timing, usage } = node;
-      if (timing && usage.answer > 1 && timing.total > timing.first)
+      // What came at once has no speed that could be seen from here.
+      if (timing && usage.answer > 1 && timing.total - timing.first > 0.1)
         parts.push(`${rate((usage.answer - 1) / (timing.total - timing.first))} a second`);
       if (timing) parts.push(`first after ${duration(timing.first)}`);
       parts.push(

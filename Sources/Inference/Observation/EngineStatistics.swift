@@ -15,6 +15,16 @@ public struct EngineStatistics: Sendable, Equatable {
     public var cachedPages = 0
     /// Bytes of a page.
     public var pageBytes = 0
+    /// The last step; nil before the first.
+    public var latestStep: Step?
+
+    /// A pass through the network.
+    public struct Step: Sendable, Equatable {
+        /// Requests that had rows in it, and their rows.
+        public var sequences: Int
+        public var rows: Int
+        public var seconds: Double
+    }
 
     // MARK: Since the engine was made
 
@@ -23,6 +33,11 @@ public struct EngineStatistics: Sendable, Equatable {
     public var finished = 0
     public var cancelled = 0
     public var failed = 0
+    /// Texts turned into vectors, of those that finished.
+    public var embeddings = 0
+    /// Requests that were given pages and rows, and the seconds that all of them together waited for it.
+    public var admitted = 0
+    public var queueSeconds = 0.0
     /// Passes through the network, and the tokens that went through it.
     public var steps = 0
     public var rows = 0
