@@ -26,7 +26,6 @@ ROOT = HERE.parent.parent
 KINDS = ["Q2_K", "Q3_K_S", "Q3_K_M", "Q4_K_S", "Q4_K_M", "Q6_K"]
 # Apus's recipes: a name and what it adds to `apus quantize BASE -o OUT --calibration TEXT --budget BYTES`.
 RECIPES = {
-    "folder, gptq": {"end": "", "flags": ["--method", "gptq"]},
     "gguf, gptq": {"end": ".gguf", "flags": ["--method", "gptq"]},
     "gguf, importance": {"end": ".gguf", "flags": ["--method", "importance"]},
 }
