@@ -23,6 +23,9 @@ public final class Ops {
     static let widestValue = 1024
     private let maximumRows: Int
     private let maximumInputs: Int
+    /// Half a core's second-level cache, for the activations that a product goes over again and again; panels and outputs
+    /// take the rest.
+    private let cachedBytes: Int64
     private var tiledSerial = 0
     private var tiledAsCodes = false
     private var preparation: Int32 = 0
@@ -40,6 +43,8 @@ public final class Ops {
         self.maximumInputs = maximumInputs
         table = kernels.pointer.pointee
         pool = WorkerPool(threads: threads)
+        let cache = Int64(sysconf(Int32(_SC_LEVEL2_CACHE_SIZE)))
+        cachedBytes = cache > 0 ? cache / 2 : 512 << 10
         activations = allocateAligned(bytes: maximumRows * roundedUp(maximumInputs, to: 256) * 4)
             .assumingMemoryBound(to: UInt8.self)
         partials = allocateAligned(bytes: Self.partialCapacity * 4).assumingMemoryBound(to: Float.self)
@@ -139,6 +144,7 @@ public final class Ops {
         if x.count == 0 { return }
         arguments.rows = Int64(x.count)
         arguments.activations = UnsafePointer(tiled(input, for: weight))
+        arguments.cached_bytes = cachedBytes
         // Reading the weights at 10 GB/s, or 150 products a nanosecond, whichever is slower.
         let bytes = weight.bytes / max(weight.outputs, 1) * elements
         run(

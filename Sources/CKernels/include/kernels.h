@@ -89,6 +89,7 @@ typedef struct {
     int32_t part_count;
     int64_t rows;
     const uint8_t *activations;
+    int64_t cached_bytes;   // of activations that should stay in a core's own cache while panels pass by
 } apus_product_arguments;
 
 /// Items: rows. Row `ids[r]` of a weight as floats, times a factor.
