@@ -10,6 +10,17 @@ final class ModelSource: Sendable {
     private let panels: PanelStorage
     private let prefix: String
     private let architecture: String
+    private let tally = Tally()
+
+    /// Numbers that are a model's own until it is made.
+    private final class Tally: @unchecked Sendable {
+        private(set) var correction = 0
+
+        func count(_ elements: Int, insteadOf stored: Int) { correction += elements - stored }
+    }
+
+    /// Parameters of the network: what a quantized weight stands for, not the words that hold it.
+    var parameters: Int { checkpoint.parameterCount + tally.correction }
 
     init(
         _ checkpoint: Checkpoint, architecture: String, names: TensorNames, panels: PanelStorage
@@ -90,9 +101,23 @@ final class ModelSource: Sendable {
 
     /// The weight and, where the file has one, the bias.
     func linear(_ name: String, layer: Int, _ outputs: Int, _ inputs: Int) throws(CheckpointError) -> Linear {
-        linear(
-            try weight(name, layer: layer, outputs, inputs),
-            bias: try optionalVector(full: fullName(name, layer: layer, suffix: "bias"), outputs))
+        let bias = try optionalVector(full: fullName(name, layer: layer, suffix: "bias"), outputs)
+        let full = fullName(name, layer: layer, suffix: "weight")
+        return Linear(weight: try packed(full: full, parts: [outputs], inputs)[0], bias: bias)
+    }
+
+    /// The rows of a weight laid out as one projection after another, whichever way the file keeps it.
+    private func packed(full name: String, parts: [Int], _ inputs: Int) throws(CheckpointError) -> [PackedWeight] {
+        let outputs = parts.reduce(0, +)
+        let stem = String(name.dropLast(".weight".count))
+        guard let stored = try checkpoint.quantizedWeight(stem, outputs: outputs, inputs: inputs) else {
+            return split(try weight(full: name, outputs, inputs), parts)
+        }
+        tally.count(outputs * inputs, insteadOf: checkpoint.elements(under: stem + "."))
+        guard panels.readsWeights else {
+            return parts.map { panels.place(type: stored.type, outputs: $0, inputs: inputs, order: stored.order) }
+        }
+        return try stored.withWeight { split($0, parts, order: stored.order) }
     }
 
     /// A projection by a weight, laid out for products.
@@ -108,6 +133,11 @@ final class ModelSource: Sendable {
     /// The embedding, [vocabulary, width]; its rows tell the vocabulary's size.
     func embedding(width: Int) throws(CheckpointError) -> Weight {
         let name = isGGUF ? "token_embd.weight" : prefix + names.embedding + ".weight"
+        if !isGGUF, let stored = try checkpoint.quantizedRows(prefix + names.embedding, inputs: width),
+            let rows = try stored.mapped()
+        {
+            return rows
+        }
         let tensor = try checkpoint.require(name)
         guard tensor.shape.count == 2, tensor.shape[1] == width, tensor.shape[0] <= Int(Int32.max) else {
             throw CheckpointError(
@@ -122,8 +152,8 @@ final class ModelSource: Sendable {
         let name = isGGUF ? "output.weight" : names.output + ".weight"
         // A configuration that ties wins over a copy that the file may still carry.
         let tied = isGGUF ? false : try config.bool(ifPresent: "tie_word_embeddings") ?? names.tiesByDefault
-        if !tied, try checkpoint.tensor(named: name) != nil {
-            return linear(try weight(full: name, embedding.outputs, embedding.inputs))
+        if !tied, hasProjection(name) {
+            return Linear(weight: try packed(full: name, parts: [embedding.outputs], embedding.inputs)[0])
         }
         if !tied, !isGGUF, !names.tiesByDefault {
             throw CheckpointError(
@@ -131,6 +161,11 @@ final class ModelSource: Sendable {
                 reason: "the tensor is missing, and config.json does not tie it to the embedding")
         }
         return linear(embedding)
+    }
+
+    private func hasProjection(_ name: String) -> Bool {
+        let stem = String(name.dropLast(".weight".count))
+        return [".weight", ".qweight", ".weight_packed"].contains { checkpoint.rawTensor(named: stem + $0) != nil }
     }
 
     /// A tensor outside the blocks: `output_norm`, `position_embd`, `rope_freqs`.
@@ -161,6 +196,11 @@ final class ModelSource: Sendable {
         _ name: String, layer: Int, parts: [Int], _ inputs: Int
     ) throws(CheckpointError) -> [PackedWeight] {
         let outputs = parts.reduce(0, +)
+        // Quantized, its outputs come first like everyone's.
+        let stem = String(fullName(name, layer: layer, suffix: "weight").dropLast(".weight".count))
+        if try checkpoint.quantizedWeight(stem, outputs: outputs, inputs: inputs) != nil {
+            return try packed(full: stem + ".weight", parts: parts, inputs)
+        }
         let stored = try weight(name, layer: layer, inputs, outputs)
         guard panels.readsWeights else { return parts.map { panels.place(type: .f32, outputs: $0, inputs: inputs) } }
         var values = [Float](repeating: 0, count: outputs * inputs)
@@ -175,14 +215,14 @@ final class ModelSource: Sendable {
 
     /// The same of a weight stored as [outputs, inputs].
     func parts(_ name: String, layer: Int, parts: [Int], _ inputs: Int) throws(CheckpointError) -> [PackedWeight] {
-        split(try weight(name, layer: layer, parts.reduce(0, +), inputs), parts)
+        try packed(full: fullName(name, layer: layer, suffix: "weight"), parts: parts, inputs)
     }
 
-    private func split(_ whole: Weight, _ parts: [Int]) -> [PackedWeight] {
+    private func split(_ whole: Weight, _ parts: [Int], order: [Int32]? = nil) -> [PackedWeight] {
         var first = 0
         return parts.map { count in
             defer { first += count }
-            return panels.pack(whole.outputs(first, count: count))
+            return panels.pack(whole.outputs(first, count: count), order: order)
         }
     }
 

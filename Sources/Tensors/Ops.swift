@@ -28,6 +28,7 @@ public final class Ops {
     private let cachedBytes: Int64
     private var tiledSerial = 0
     private var tiledAsCodes = false
+    private var tiledOrder: UnsafePointer<Int32>?
     private var preparation: Int32 = 0
     private var serial = 0
 
@@ -90,7 +91,7 @@ public final class Ops {
 
     /// Two products of one input at once: one region of threads instead of two.
     public func products(_ input: ProductInput, _ first: (PackedWeight, Rows), _ second: (PackedWeight, Rows)) {
-        guard first.0.preparation == second.0.preparation else {
+        guard first.0.sharesInput(with: second.0) else {
             product(input, first.0, into: first.1)
             product(input, second.0, into: second.1)
             return
@@ -111,7 +112,7 @@ public final class Ops {
         _ input: ProductInput, _ first: (PackedWeight, Rows), _ second: (PackedWeight, Rows),
         _ third: (PackedWeight, Rows)
     ) {
-        guard first.0.preparation == second.0.preparation, second.0.preparation == third.0.preparation else {
+        guard first.0.sharesInput(with: second.0), second.0.sharesInput(with: third.0) else {
             products(input, first, second)
             product(input, third.0, into: third.1)
             return
@@ -157,14 +158,14 @@ public final class Ops {
         let x = input.rows
         let codes = weight.type.isQuantized
         // A single row of floats is a tile as it stands.
-        if !codes, x.count == 1 { return UnsafeMutableRawPointer(x.base).assumingMemoryBound(to: UInt8.self) }
+        if !codes, x.count == 1, weight.order == nil { return UnsafeMutableRawPointer(x.base).assumingMemoryBound(to: UInt8.self) }
         let items = Int(table.activation_items(Int64(x.count), Int64(x.width)))
-        if tiledSerial != input.serial || tiledAsCodes != codes {
+        if tiledSerial != input.serial || tiledAsCodes != codes || tiledOrder != weight.order {
             var arguments = apus_quantize_arguments(
                 x: x.base, stride: Int64(x.stride), rows: Int64(x.count), inputs: Int64(x.width),
-                activations: activations)
+                activations: activations, order: weight.order)
             run(codes ? table.quantize : table.tile_floats, &arguments, items: items, nanoseconds: x.count * x.width)
-            (tiledSerial, tiledAsCodes, preparation) = (input.serial, codes, 0)
+            (tiledSerial, tiledAsCodes, tiledOrder, preparation) = (input.serial, codes, weight.order, 0)
         }
         if codes, preparation != weight.preparation {
             var arguments = apus_prepare_arguments(

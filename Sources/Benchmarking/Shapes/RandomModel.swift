@@ -162,15 +162,13 @@ public struct RandomModel: Sendable {
     }
 }
 
-/// Formats that a random model can have, by the name `--format` takes.
+/// Formats that a random model can have, by the name `--format` takes: GGUF's, and those made of parts (`int4-g128`, `nf4-g64`).
 public enum WeightFormats {
     public static let names = ElementType.allCases.map { $0.name.lowercased() }
 
     /// - Throws: ``BenchmarkError/unknownFormat(_:)`` where no format has the name.
     public static func named(_ name: String) throws(BenchmarkError) -> ElementType {
-        guard let type = ElementType.allCases.first(where: { $0.name.lowercased() == name.lowercased() }) else {
-            throw .unknownFormat(name)
-        }
+        guard let type = ElementType(name: name), type.rowHeaderBytes == 0 else { throw .unknownFormat(name) }
         return type
     }
 }

@@ -2,6 +2,7 @@
 
 #if defined(__x86_64__)
 
+#include "group_formats.h"
 #include "kernels.h"
 
 #include <immintrin.h>
