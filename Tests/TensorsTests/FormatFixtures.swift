@@ -167,6 +167,7 @@ final class GuardedWeight: @unchecked Sendable {
 
 extension FormatReference {
     func setScales(_ bytes: inout [UInt8], block: Int, _ scale: () -> Float) {
+        for at in zeroPoints { bytes[block * self.bytes + at] &= largestZeroPoint }
         for at in halves {
             if scaleType != 0 { GroupReference.put(scale(), scaleType, &bytes, block * self.bytes + at); continue }
             let bits = Float16(scale()).bitPattern

@@ -13,6 +13,9 @@ struct FormatReference: Sendable, CustomTestStringConvertible {
     let halves: [Int]
     /// How it keeps them: 0 as halves, and as `GroupFormat.Scale` counts.
     var scaleType = 0
+    /// Where it keeps zero points, and the largest that a code can meet.
+    var zeroPoints: [Int] = []
+    var largestZeroPoint: UInt8 = 255
     let decode: @Sendable ([UInt8]) -> DecodedBlock
 
     var testDescription: String { name }

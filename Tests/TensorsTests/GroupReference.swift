@@ -143,6 +143,10 @@ struct GroupReference: Sendable, CustomTestStringConvertible {
                 minimums: minimums.flatMap { Array(repeating: $0, count: repeats) })
         }
         result.scaleType = scale
+        if zeroPoints {
+            result.zeroPoints = (0..<groups).map { codeBytes + groups * Self.scaleBytes[scale] + $0 }
+            result.largestZeroPoint = UInt8(1 << bits - 1)
+        }
         return result
     }
 

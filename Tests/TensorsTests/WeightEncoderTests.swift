@@ -128,7 +128,9 @@ import Testing
                 }
             }
             for input in 0..<Self.inputs {
-                #expect(abs(rounded[input] - values[input]) <= 1e-6 * abs(values[input]), "row \(row), input \(input)")
+                // A full float times a code of 8 bits is rounded: by the zero point's way round once more.
+                let slack = 1e-6 * abs(values[input]) + 4e-5 * abs(spreadScales[input])
+                #expect(abs(rounded[input] - values[input]) <= slack, "row \(row), input \(input)")
             }
         }
     }

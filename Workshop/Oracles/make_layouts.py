@@ -1,10 +1,10 @@
 """Makes Goldens/layouts: one small projection in each published layout of quantized weights, and the values it stands for.
 
-Needs numpy, torch, safetensors and compressed-tensors. Usage: make_layouts.py FOLDER
+Needs numpy, torch, safetensors, compressed-tensors and bitsandbytes. Usage: make_layouts.py FOLDER
 
 A folder for each layout holds config.json (its quantization_config) and model.safetensors with the tensors of one projection
 "layer.proj", [32, 128], and `layer.proj.expected`, float32 (bfloat16 where that is exact).
-- ct-*: made and read back by compressed-tensors itself.
+- ct-*: made and read back by compressed-tensors itself; bnb-nf4 by bitsandbytes.
 - gptq-*, awq-*: packed here with the published layouts, word by word as AutoGPTQ and AutoAWQ do it.
 """
 
@@ -195,3 +195,14 @@ codes = (torch.rand(OUT, IN) * 2 - 1).to(torch.float8_e4m3fn)
 inverse = (torch.rand(2, 2) + 0.5) * 0.01
 expected = codes.to(torch.float32) * inverse.repeat_interleave(16, 0).repeat_interleave(64, 1)
 save("fp8-blocks", {"quant_method": "fp8", "weight_block_size": [16, 64]}, {"weight": codes, "weight_scale_inv": inverse}, expected)
+
+# ---- NF4 with double quantization ----
+
+import bitsandbytes.functional
+
+codes, state = bitsandbytes.functional.quantize_4bit(
+    torch.randn(OUT, IN) * 0.05, blocksize=64, compress_statistics=True, quant_type="nf4")
+tensors = {f"weight.{key}": value for key, value in state.as_dict(packed=True).items()}
+save("bnb-nf4", {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4",
+                 "bnb_4bit_use_double_quant": True}, {"weight": codes, **tensors},
+     bitsandbytes.functional.dequantize_4bit(codes, state))

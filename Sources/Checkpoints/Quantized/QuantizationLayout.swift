@@ -3,7 +3,7 @@ public import Tensors
 /// How a folder keeps quantized weights: what `quantization_config` of its config.json says, and which tensors there are.
 ///
 /// Read: GPTQ (`gptq`; 2, 3, 4 and 8 bits, activation order), AWQ (`awq`; 4 bits, GEMM version), `compressed-tensors` (integers packed
-/// or as bytes, FP8, MXFP4, NVFP4), `fp8` with scales of square blocks, and Apus's own (`apus`). Docs/Formats.md describes each.
+/// or as bytes, FP8, MXFP4, NVFP4), `fp8` with scales of square blocks, `bitsandbytes` (NF4), and Apus's own (`apus`). Docs/Formats.md describes each.
 public struct QuantizationLayout: Sendable {
     /// The name in `quant_method`.
     public let method: String
@@ -11,7 +11,7 @@ public struct QuantizationLayout: Sendable {
     /// Of `apus`: the format of each projection.
     private let formats: HuggingFaceConfig?
 
-    static let methods = ["gptq", "awq", "compressed-tensors", "fp8", "apus"]
+    static let methods = ["gptq", "awq", "compressed-tensors", "fp8", "bitsandbytes", "apus"]
 
     /// - Returns: nil where the configuration says nothing of quantization.
     init?(_ config: HuggingFaceConfig) throws(CheckpointError) {
@@ -35,6 +35,7 @@ public struct QuantizationLayout: Sendable {
     ) throws(CheckpointError) -> StoredWeight? {
         let source = ProjectionTensors(stem: stem, outputs: outputs, inputs: inputs, checkpoint: checkpoint)
         if let formats { return try source.apus(formats) }
+        if method == "bitsandbytes" { return try source.bitsAndBytes() }
         if source.has("qweight") {
             return try method == "awq" ? source.awq(config) : source.gptq(config)
         }
