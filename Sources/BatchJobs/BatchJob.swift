@@ -1,4 +1,4 @@
-internal import Apus
+public import Apus
 internal import Foundation
 public import Inference
 internal import Models
@@ -74,6 +74,13 @@ public struct BatchJob: Sendable {
         public var running = 0
         public var pages = 0
         public var freePages = 0
+
+        public init() {}
+
+        init(stage: Stage = .planning, bytes: Int = 0) {
+            self.stage = stage
+            self.bytes = bytes
+        }
     }
 
     /// What a finished job did, in all of its processes' lives.
@@ -109,6 +116,20 @@ public struct BatchJob: Sendable {
     public func run(
         stops: @escaping () -> Bool, announce: (MemoryPlan) -> Void = { _ in }, report: @escaping (Progress) -> Void
     ) throws -> Outcome {
+        try run(stops: stops, report: report) { try JobModel(model, engine, sharesPrefixes: sharesPrefixes, announce) }
+    }
+
+    /// Runs the job, as ``run(stops:announce:report:)`` does, on a model that answers others too: its lines are the ones for which
+    /// nobody waits. `model` only tells what a job was begun with.
+    public func run(
+        on language: LanguageModel, stops: @escaping () -> Bool, report: @escaping (Progress) -> Void
+    ) throws -> Outcome {
+        try run(stops: stops, report: report) { JobModel(language, name: model, engine) }
+    }
+
+    private func run(
+        stops: @escaping () -> Bool, report: @escaping (Progress) -> Void, load: () throws -> JobModel
+    ) throws -> Outcome {
         let file = try InputFile(input)
         let isThere = access(output, F_OK) == 0
         if isThere, !resumes { throw OutputFile.exists(output) }
@@ -123,7 +144,7 @@ public struct BatchJob: Sendable {
         }
         // Progress without its output is of a job that somebody has thrown away.
         if !isThere { JobStore.remove(output: output) }
-        let loaded = try JobModel(model, engine, sharesPrefixes: sharesPrefixes, announce)
+        let loaded = try load()
         let out = try OutputFile(output, isNew: !isThere)
         let store = try JobStore(output: output)
         do {
@@ -219,6 +240,18 @@ struct JobModel {
     let served: ServedModel
     /// How its engine uses the machine, with what was planned filled in.
     let engine: EngineConfiguration
+    /// An engine that answers others too; nil where the job makes its own.
+    let shared: Engine?
+
+    init(_ language: LanguageModel, name: String, _ configuration: EngineConfiguration) {
+        network = language.engine.model
+        engine = configuration
+        shared = language.engine
+        let plain = ServedModel(language)
+        served = ServedModel(
+            name: name, tokenizer: plain.tokenizer, template: plain.template, endOfGeneration: plain.endOfGeneration,
+            recommended: plain.recommended, vocabulary: plain.vocabulary)
+    }
 
     init(
         _ name: String, _ configuration: EngineConfiguration, sharesPrefixes: Bool, _ announce: (MemoryPlan) -> Void
@@ -232,6 +265,7 @@ struct JobModel {
         if engine.prefixStore?.model == "" { engine.prefixStore!.model = files.identity }
         self.engine = engine
         let tokenizer = try files.tokenizer()
+        shared = nil
         network = try files.network(
             threads: engine.threads, panelFile: engine.keepsPanels ? files.panelFile : nil)
         served = ServedModel(

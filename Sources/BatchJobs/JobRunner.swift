@@ -5,7 +5,8 @@ internal import Storage
 
 /// Carries out what is left of a plan: feeds the engine step by step and writes what is finished.
 ///
-/// It steps the engine's loop itself, so that lines enter exactly when a step has room for them.
+/// It steps the engine's loop itself, so that lines enter exactly when a step has room for them; or it shares an engine that
+/// answers others too, whose steps it only waits for.
 final class JobRunner {
     private let job: BatchJob
     private let input: InputFile
@@ -15,8 +16,7 @@ final class JobRunner {
     private let report: (BatchJob.Progress) -> Void
     private let digest: UInt64
     private let created: Int
-    private var engine: EngineLoop?
-    private var embedder: Embedder?
+    private var engine: (any JobEngine)?
     private var feeder: Feeder
     /// The last place of the plan that was read.
     private var position = 0
@@ -133,15 +133,14 @@ final class JobRunner {
     /// The texts of several lines together; where one has no vector, each line by itself.
     private func embed(_ lines: [EmbeddingWork]) throws {
         guard !lines.isEmpty else { return }
-        let embedder = try embedder ?? Embedder(model: model.network, configuration: model.engine)
-        self.embedder = embedder
+        let engine = try presentEngine()
         for pooling in EmbeddingPooling.allCases {
             let group = lines.filter { $0.task.pooling == pooling }
             do throws(EmbeddingError) {
-                var vectors = try embedder.vectors(group.flatMap(\.task.inputs), pooling: pooling)[...]
+                var embeddings = try engine.embeddings(group.flatMap(\.task.inputs), pooling: pooling)[...]
                 for work in group {
-                    record(work, Array(vectors.prefix(work.task.inputs.count)))
-                    vectors = vectors.dropFirst(work.task.inputs.count)
+                    record(work, Array(embeddings.prefix(work.task.inputs.count)))
+                    embeddings = embeddings.dropFirst(work.task.inputs.count)
                 }
             } catch {
                 guard group.count > 1 else {
@@ -153,16 +152,18 @@ final class JobRunner {
         }
     }
 
-    private func record(_ work: EmbeddingWork, _ vectors: [[Float]]) {
-        let body = work.task.response(vectors, model: model.served.name)
-        let tokens = work.task.inputs.reduce(0) { $0 + $1.count }
+    private func record(_ work: EmbeddingWork, _ embeddings: [Embedding]) {
+        let body = work.task.response(embeddings.map(\.vector), model: model.served.name)
+        let statistics = embeddings.map(\.statistics)
         record(
             work.line, BatchRecord.answer(work.customID, id(work.line, work.customID), body), failed: false,
-            prompt: tokens, prefilled: tokens)
+            prompt: statistics.reduce(0) { $0 + $1.promptTokens },
+            prefilled: statistics.reduce(0) { $0 + $1.promptTokens - $1.cachedTokens })
     }
 
     private func refusal(_ error: EmbeddingError) -> APIError {
         if case .notFinite = error { return APIError("\(error)", status: 500, type: "server_error") }
+        if case .engine(_, let failure) = error { return APIError(failure) }
         return APIError("\(error)", parameter: "input", code: "context_length_exceeded")
     }
 
@@ -170,9 +171,21 @@ final class JobRunner {
 
     // MARK: Steps
 
-    private func step() throws {
-        let engine = try engine ?? EngineLoop(model: model.network, configuration: model.engine)
+    private func presentEngine() throws -> any JobEngine {
+        let engine: any JobEngine
+        if let present = self.engine {
+            engine = present
+        } else if let shared = model.shared {
+            engine = SharedEngine(shared)
+        } else {
+            engine = OwnEngine(try EngineLoop(model: model.network, configuration: model.engine))
+        }
         self.engine = engine
+        return engine
+    }
+
+    private func step() throws {
+        let engine = try presentEngine()
         feeder.feed(engine, end: model.served.endOfGeneration)
         figures.active += feeder.activeCount
         figures.steps += 1

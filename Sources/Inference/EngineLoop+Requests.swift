@@ -6,6 +6,7 @@ extension EngineLoop {
     func add(_ sequence: TokenSequence, followers: [TokenSequence] = []) {
         let members = [sequence] + followers
         counts.submitted += members.count
+        for member in members where member.statistics.arrival == nil { member.statistics.arrival = now() }
         let fitting = members.filter { member in
             guard let error = misfit(member) else { return true }
             finish(member, .failure(error))
@@ -27,7 +28,7 @@ extension EngineLoop {
     /// Ends a request early; its pages are free at once.
     public func cancel(id: Int) {
         guard let sequence = scheduler.sequence(id: id) else { return }
-        end(sequence, .success(.finished(.cancelled, sequence.statistics)))
+        end(sequence, .cancelled, now())
     }
 
     /// Changes how urgent a request is, from the next step on.
@@ -65,11 +66,16 @@ extension EngineLoop {
         for sequence in scheduler.all {
             guard let deadline = sequence.request.deadline else { continue }
             if time >= deadline {
-                end(sequence, .success(.finished(.deadline, sequence.statistics)))
+                end(sequence, .deadline, time)
             } else {
                 nextDeadline = min(nextDeadline ?? deadline, deadline)
             }
         }
+    }
+
+    func end(_ sequence: TokenSequence, _ reason: FinishReason, _ time: ContinuousClock.Instant) {
+        sequence.statistics.end = time
+        end(sequence, .success(.finished(reason, sequence.statistics)))
     }
 
     /// Takes a request out, frees its pages and tells its caller.
@@ -85,7 +91,9 @@ extension EngineLoop {
     private func finish(_ sequence: TokenSequence, _ outcome: Result<GenerationEvent, EngineError>) {
         switch outcome {
         case .success(.finished(.cancelled, _)), .success(.finished(.deadline, _)): counts.cancelled += 1
-        case .success: counts.finished += 1
+        case .success:
+            counts.finished += 1
+            if sequence.pooled != nil { counts.embeddings += 1 }
         case .failure: counts.failed += 1
         }
         sequence.send(outcome)
@@ -93,14 +101,11 @@ extension EngineLoop {
 
     // MARK: Log-probabilities of the prompt
 
-    func notePrompt(_ sequence: TokenSequence, _ position: Int, _ scores: UnsafeBufferPointer<Float>) {
+    func notePrompt(_ sequence: TokenSequence, _ token: PromptToken) {
         if sequence.promptTokens.isEmpty {
             sequence.promptTokens.append(PromptToken(id: sequence.tokens[0], logprob: nil, topLogprobs: []))
         }
-        let id = sequence.tokens[position + 1]
-        let (chosen, top) = samplerScratch.modelLogprobs(
-            scores, of: id, top: sequence.request.promptLogprobs ?? 0)
-        sequence.promptTokens.append(PromptToken(id: id, logprob: chosen, topLogprobs: top))
+        sequence.promptTokens.append(token)
     }
 
     /// Reports the prompt's log-probabilities where they were asked for and its first token is about to be chosen.
@@ -110,26 +115,5 @@ extension EngineLoop {
             sequence.promptTokens = [PromptToken(id: sequence.tokens[0], logprob: nil, topLogprobs: [])]
         }
         sequence.send(.success(.prompt(sequence.promptTokens)))
-    }
-
-    // MARK: Figures
-
-    /// What the loop is doing and has done. O(sequences).
-    public var statistics: EngineStatistics {
-        var statistics = counts
-        statistics.running = scheduler.running.count
-        statistics.waiting = scheduler.waitingCount
-        statistics.pages = cache.pageCount
-        statistics.freePages = cache.freePages
-        statistics.indexedPages = cache.indexedPages
-        statistics.cachedPages = cache.cachedPages
-        statistics.pageBytes = storage.pageBytes
-        statistics.preemptions = scheduler.preemptions
-        statistics.queriedTokens = cache.counts.queriedTokens
-        statistics.hitTokens = cache.counts.hitTokens
-        statistics.evictions = cache.counts.evictions
-        statistics.copiedPages = cache.counts.copies
-        if let tiers = cache.tiers { tiers.fill(&statistics) }
-        return statistics
     }
 }

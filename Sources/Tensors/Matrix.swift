@@ -106,6 +106,13 @@ public final class Matrix: @unchecked Sendable {
 }
 
 extension Weight {
+    /// The numbers of a matrix, as a weight whose rows lie as the matrix's do. Whoever uses it keeps the matrix, unchanged.
+    public init(_ matrix: Matrix) {
+        self.init(
+            type: .f32, outputs: matrix.rows, inputs: matrix.columns, base: UnsafeRawPointer(matrix.base),
+            rowBytes: matrix.stride * MemoryLayout<Float>.stride)
+    }
+
     /// One row as floats, exactly as the format defines them, into memory for ``inputs`` of them.
     public func read(row: Int, into target: UnsafeMutableBufferPointer<Float>) {
         precondition(row >= 0 && row < outputs && target.count == inputs)

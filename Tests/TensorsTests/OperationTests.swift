@@ -150,6 +150,35 @@ import Testing
         }
     }
 
+    /// One pass over a row: its largest element, the bits of its largest magnitude, and where a value first stands.
+    @Test func rowsAreScanned() {
+        var state: UInt64 = 3
+        func random() -> Float {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Float(Int64(bitPattern: state) >> 40) / 1e5
+        }
+        let specials: [Float] = [.nan, .infinity, -.infinity, -0.0, 0.0, -1e30, 3e38, -3.5e37]
+        for count in [1, 5, 15, 16, 17, 63, 64, 65, 127, 128, 200, 1000] {
+            for trial in 0..<12 {
+                var x = (0..<count).map { _ in random() }
+                if trial > 0 { x[(trial * 37) % count] = specials[trial % specials.count] }
+                if trial > 8 { x = x.map { ($0 / 20).rounded() } }
+                if trial == 11 { x = x.map { _ in -.infinity } }
+                let largest = x.reduce(-Float.infinity) { $1 > $0 ? $1 : $0 }
+                let magnitude = x.map { $0.bitPattern & 0x7FFF_FFFF }.max()!
+                for table in KernelTable.all {
+                    var bits: Int32 = -1
+                    let found = table.kernels.row_scan(x, Int64(count), &bits)
+                    #expect(found == largest && UInt32(bitPattern: bits) == magnitude, "\(table.name), \(count), \(trial)")
+                    for value in [largest, x[count / 2], x[count - 1], -0.0, 12345.678] {
+                        let place = table.kernels.row_find(x, Int64(count), value)
+                        #expect(Int(place) == x.firstIndex(of: value) ?? count, "\(table.name), \(count), \(trial)")
+                    }
+                }
+            }
+        }
+    }
+
     // MARK: Codes of activations
 
     /// Around the halves between two codes, where a fused step would round to another code than the definition's.

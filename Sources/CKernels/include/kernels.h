@@ -204,6 +204,11 @@ typedef struct {
     void (*dequantize)(const apus_weight *weight, int64_t row, float *out);
     float (*row_max)(const float *x, int64_t n);
     double (*row_exp)(const float *x, int64_t n, float shift, float *weights);
+    // The largest element, as row_max, and in *magnitude the largest bits of an element without its sign: those of infinity
+    // and NaN lie above all numbers'.
+    float (*row_scan)(const float *x, int64_t n, int32_t *magnitude);
+    // The first element that equals value; n where there is none.
+    int64_t (*row_find)(const float *x, int64_t n, float value);
 } apus_kernels;
 
 /// Tells the processor that the thread waits in a loop.

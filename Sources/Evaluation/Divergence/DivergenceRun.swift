@@ -1,8 +1,6 @@
 internal import Apus
-internal import Foundation
 public import Inference
 internal import Models
-internal import Synchronization
 internal import Tensors
 
 /// Reads a text with a base and other models side by side and compares their distributions at every place.
@@ -195,20 +193,15 @@ private struct Reading {
         _ scores: [Rows], count: Int, first: Int, _ meters: [RowMeter]
     ) -> [(surprise: Float, differences: [RowDifference])?] {
         guard count > 0 else { return [] }
-        // Each row is written by one thread, and each meter used by one.
-        nonisolated(unsafe) let (scores, meters) = (scores, meters)
+        nonisolated(unsafe) let scores = scores
         return [(surprise: Float, differences: [RowDifference])?](unsafeUninitializedCapacity: count) { target, filled in
+            // Each row is written by one thread.
             nonisolated(unsafe) let results = target.baseAddress!
-            let next = Atomic<Int>(0)
-            DispatchQueue.concurrentPerform(iterations: min(meters.count, count)) { worker in
-                while true {
-                    let row = next.wrappingAdd(1, ordering: .relaxed).oldValue
-                    guard row < count else { return }
-                    let rows = scores.map { UnsafeBufferPointer($0.elements(of: row)) }
-                    let result = meters[worker].compare(
-                        rows[0], Array(rows[1...]), target: tokens[first + row], position: first + row)
-                    (results + row).initialize(to: result)
-                }
+            forEachRow(count, meters) { row, meter in
+                let rows = scores.map { UnsafeBufferPointer($0.elements(of: row)) }
+                let result = meter.compare(
+                    rows[0], Array(rows[1...]), target: tokens[first + row], position: first + row)
+                (results + row).initialize(to: result)
             }
             filled = count
         }

@@ -1,4 +1,6 @@
+internal import Foundation
 internal import Inference
+internal import Synchronization
 internal import Tensors
 
 /// What one place of a text gives for one model beside the base.
@@ -141,5 +143,19 @@ final class RowMeter {
         var best = 0
         for index in 1..<scores.count where scores[index] > scores[best] { best = index }
         return best
+    }
+}
+
+/// Runs `body` for each row, as many at once as there are meters; each meter serves one thread at a time.
+func forEachRow(_ count: Int, _ meters: [RowMeter], _ body: @Sendable (Int, RowMeter) -> Void) {
+    guard count > 0 else { return }
+    nonisolated(unsafe) let meters = meters
+    let next = Atomic<Int>(0)
+    DispatchQueue.concurrentPerform(iterations: min(meters.count, count)) { worker in
+        while true {
+            let row = next.wrappingAdd(1, ordering: .relaxed).oldValue
+            guard row < count else { return }
+            body(row, meters[worker])
+        }
     }
 }

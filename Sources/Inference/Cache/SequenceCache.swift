@@ -2,8 +2,8 @@ internal import Tensors
 
 /// Pages as sequences use them: taken, found by prefix, shared, indexed, given back.
 struct SequenceCache {
-    private var pool: PagePool
-    private var index: PrefixIndex
+    private(set) var pool: PagePool
+    private(set) var index: PrefixIndex
     private let storage: any PagedCache
     private let sharesPrefixes: Bool
     /// Where pages go that must leave; nil where there is no such place.

@@ -9,10 +9,11 @@ struct FeedForward: Sendable {
     var down: Linear
     var activation: Activation
 
-    /// Reads `scratch.normed`, writes `scratch.projected`.
-    func callAsFunction(_ batch: Batch, _ scratch: Scratch) {
+    /// Reads `scratch.normed`, writes `scratch.projected`. False where a tap has ended the block.
+    func callAsFunction(layer: Int, _ batch: Batch, _ scratch: Scratch) -> Bool {
         let ops = scratch.ops
         let count = batch.rows.count
+        guard scratch.goesOn(layer, .feedForward, scratch.normed.rows(count)) else { return false }
         let input = ops.input(scratch.normed.rows(count))
         let inner = scratch.gate.rows(count).columns(0, width: up.weight.outputs)
         if let gate {
@@ -26,6 +27,8 @@ struct FeedForward: Sendable {
             up(input, into: inner, ops)
             ops.gelu(inner)
         }
+        guard scratch.goesOn(layer, .feedForwardDown, inner) else { return false }
         down(ops.input(inner), into: scratch.projected.rows(count), ops)
+        return true
     }
 }

@@ -1,0 +1,160 @@
+internal import Foundation
+internal import Inference
+internal import Synchronization
+
+/// What answers a job's lines, step by step.
+protocol JobEngine: AnyObject {
+    var statistics: EngineStatistics { get }
+
+    /// Enters a request.
+    ///
+    /// - Parameters:
+    ///   - id: that of no other request of the job.
+    ///   - send: is called during ``step()``.
+    func submit(
+        _ request: GenerationRequest, id: Int, endOfGeneration: [Int32],
+        send: @escaping (Result<GenerationEvent, EngineError>) -> Void
+    ) throws(EngineError)
+
+    func cancel(id: Int)
+
+    /// Lets time pass, and tells what came of the requests meanwhile.
+    func step()
+
+    /// Vectors of several texts; returns when all are there.
+    ///
+    /// - Throws: the error of the first text that has one.
+    func embeddings(_ inputs: [[Int32]], pooling: EmbeddingPooling) throws(EmbeddingError) -> [Embedding]
+}
+
+/// An engine of the job's own.
+final class OwnEngine: JobEngine {
+    private let loop: EngineLoop
+    private let embedder: Embedder
+
+    init(_ loop: EngineLoop) {
+        self.loop = loop
+        // Ids that no answer has.
+        embedder = Embedder(loop, firstID: 1 << 40)
+    }
+
+    var statistics: EngineStatistics { loop.statistics }
+
+    func submit(
+        _ request: GenerationRequest, id: Int, endOfGeneration: [Int32],
+        send: @escaping (Result<GenerationEvent, EngineError>) -> Void
+    ) throws(EngineError) {
+        try loop.submit(request, id: id, endOfGeneration: endOfGeneration, send: send)
+    }
+
+    func cancel(id: Int) { loop.cancel(id: id) }
+
+    func step() { loop.step() }
+
+    func embeddings(_ inputs: [[Int32]], pooling: EmbeddingPooling) throws(EmbeddingError) -> [Embedding] {
+        try embedder.embeddings(inputs, pooling: pooling)
+    }
+}
+
+/// An engine that somebody else steps, and that answers others too.
+final class SharedEngine: JobEngine {
+    private let engine: Engine
+    private var requests: [Int: (run: RunningRequest, send: (Result<GenerationEvent, EngineError>) -> Void)] = [:]
+    private let inbox = Inbox()
+
+    init(_ engine: Engine) { self.engine = engine }
+
+    deinit { for request in requests.values { request.run.cancel() } }
+
+    /// Where the requests' events wait for the job's thread.
+    private final class Inbox: @unchecked Sendable {
+        private let condition = NSCondition()
+        private var events: [(Int, Result<GenerationEvent, EngineError>)] = []
+
+        func put(_ id: Int, _ outcome: Result<GenerationEvent, EngineError>) {
+            condition.withLock {
+                events.append((id, outcome))
+                condition.signal()
+            }
+        }
+
+        /// All so far; waits for the first one, but not for ever, since somebody may want the job to stop.
+        func take() -> [(Int, Result<GenerationEvent, EngineError>)] {
+            condition.withLock {
+                let limit = Date(timeIntervalSinceNow: 0.1)
+                while events.isEmpty, condition.wait(until: limit) {}
+                defer { events = [] }
+                return events
+            }
+        }
+    }
+
+    var statistics: EngineStatistics { engine.statistics }
+
+    func submit(
+        _ request: GenerationRequest, id: Int, endOfGeneration: [Int32],
+        send: @escaping (Result<GenerationEvent, EngineError>) -> Void
+    ) throws(EngineError) {
+        var request = request
+        request.priority = .batch
+        let run = try engine.start(request, endOfGeneration: endOfGeneration)
+        requests[id] = (run, send)
+        let (events, inbox) = (run.events, inbox)
+        Task {
+            do {
+                for try await event in events { inbox.put(id, .success(event)) }
+            } catch {
+                inbox.put(id, .failure(error as? EngineError ?? .stopped))
+            }
+        }
+    }
+
+    func cancel(id: Int) { requests.removeValue(forKey: id)?.run.cancel() }
+
+    func step() {
+        for (id, outcome) in inbox.take() {
+            requests[id]?.send(outcome)
+            switch outcome {
+            case .success(.finished), .failure: requests[id] = nil
+            case .success: break
+            }
+        }
+    }
+
+    func embeddings(_ inputs: [[Int32]], pooling: EmbeddingPooling) throws(EmbeddingError) -> [Embedding] {
+        let (box, done) = (ResultBox(), DispatchSemaphore(value: 0))
+        Task { [engine] in
+            box.set(await Self.vectors(inputs, pooling, engine))
+            done.signal()
+        }
+        // The job has a thread of its own, which may wait.
+        done.wait()
+        return try box.value.get()
+    }
+
+    private static func vectors(
+        _ inputs: [[Int32]], _ pooling: EmbeddingPooling, _ engine: Engine
+    ) async -> Result<[Embedding], EmbeddingError> {
+        do {
+            return .success(
+                try await withThrowingTaskGroup(of: (Int, Embedding).self) { group in
+                    for (input, tokens) in inputs.enumerated() {
+                        var request = EmbeddingRequest(tokens: tokens, pooling: pooling)
+                        request.priority = .batch
+                        group.addTask { [request] in (input, try await engine.embed(request, input: input)) }
+                    }
+                    var found: [Embedding?] = Array(repeating: nil, count: inputs.count)
+                    for try await (input, embedding) in group { found[input] = embedding }
+                    return found.map { $0! }
+                })
+        } catch {
+            return .failure(error as? EmbeddingError ?? .engine(input: 0, .stopped))
+        }
+    }
+
+    private final class ResultBox: Sendable {
+        private let result = Mutex<Result<[Embedding], EmbeddingError>>(.success([]))
+        var value: Result<[Embedding], EmbeddingError> { result.withLock { $0 } }
+        func set(_ value: Result<[Embedding], EmbeddingError>) { result.withLock { $0 = value } }
+    }
+}

@@ -1,0 +1,38 @@
+import Foundation
+import Tensors
+import Testing
+
+@testable import Compression
+
+/// Searches for scales against the same search in another language, and what must hold of any.
+@Suite struct ScalerTests {
+    let golden = LayerGolden.shared
+
+    @Test func theSearchOfAWQ() throws {
+        let solver = Solver(threads: 2)
+        let scale = try #require(
+            AWQ().scale(
+                .attention, readers: [golden.weight], golden.statistics(solver), rows: nil, types: [.q4_0], solver))
+        let expected = LayerGolden.floats(golden.awq.scale)
+        for (a, b) in zip(scale, expected) { #expect(abs(a / b - 1) < 1e-3) }
+        let scaled = Matrix(copying: golden.weight)
+        scaled.scaleColumns(by: scale)
+        let made = try RoundToNearest(clips: false).quantize(scaled, nil, as: .q4_0, solver).effective
+        made.scaleColumns(by: scale.map { 1 / $0 })
+        let error = golden.error(of: made)
+        #expect(abs(error / golden.awq.error - 1) < 0.01, "\(error), \(golden.awq.error)")
+        #expect(error < golden.awq.plain)
+    }
+
+    @Test func smoothingEvensOutRanges() throws {
+        let solver = Solver(threads: 1)
+        let statistics = golden.statistics(solver)
+        let scale = try #require(
+            SmoothQuant().scale(.attention, readers: [golden.weight], statistics, rows: nil, types: [.q8_0], solver))
+        // With half of the outliers moved, an input's range and its column's become the same.
+        let columns = largestOfColumns([golden.weight])
+        for (index, s) in scale.enumerated() {
+            #expect(abs(statistics.largest[index] / s / (columns[index] * s) - 1) < 1e-3)
+        }
+    }
+}
