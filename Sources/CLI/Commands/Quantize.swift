@@ -158,6 +158,11 @@ struct Quantize: ParsableCommand {
                 Console.note("--group \(group) is for folders; \(Self.kTypes[bits]!) has groups of its own")
             }
             name = Self.kTypes[bits]!
+        } else if method?.lowercased() == "squeezellm" {
+            guard bits == 3 || bits == 4 else {
+                throw ValidationError("--bits is \(bits); codebooks of method squeezellm have 3 or 4.")
+            }
+            name = "LUT\(bits)"
         } else {
             // The widest groups that every row is a whole number of.
             let shape = try files.shape()
@@ -185,7 +190,8 @@ struct Quantize: ParsableCommand {
         if let layout { return QuantizedContainer(rawValue: layout)! }
         let types = Set(request.formats.values).union(request.formats.isEmpty ? [request.format] : [])
             .compactMap { ElementType(name: $0) }
-        let fits = types.count == 1 && request.embeddingFormat == nil && QuantizedContainer.compressedTensors.holds(types[0])
+        // FineQuant makes a mixture of group sizes.
+        let fits = types.count == 1 && request.method != "finequant" && request.embeddingFormat == nil && QuantizedContainer.compressedTensors.holds(types[0])
         return fits ? .compressedTensors : .apus
     }
 
