@@ -28,6 +28,11 @@ public struct RandomModel: Sendable {
     /// larger one with blocks of 32, which is what other writers of GGUF take too.
     public func format(ofRow inputs: Int) -> ElementType {
         guard inputs % format.blockSize != 0 else { return format }
+        if let parts = format.groupFormat, let group = GroupFormat.group(dividing: parts.group, inputs: inputs),
+            let smaller = GroupFormat(parts.coding, group: group, scale: parts.scale, zeroPoints: parts.hasZeroPoints)
+        {
+            return .group(smaller)
+        }
         switch format {
         case .q2_K, .q3_K: return .q4_0
         case .iq4_XS: return .iq4_NL

@@ -1,5 +1,3 @@
-public import Tensors
-
 /// How a folder keeps quantized weights: what `quantization_config` of its config.json says, and which tensors there are.
 ///
 /// Read: GPTQ (`gptq`; 2, 3, 4 and 8 bits, activation order), AWQ (`awq`; 4 bits, GEMM version), `compressed-tensors` (integers packed

@@ -78,7 +78,8 @@ public enum QuantizedContainer: String, Sendable, CaseIterable {
         guard inputs % type.blockSize == 0 else {
             throw failure("\(inputs) inputs are no whole number of \(type.name)'s blocks of \(type.blockSize)")
         }
-        guard !inOrder || self != .awq && type.groupFormat?.coding.isFloat != true else {
+        let takesOrder = self == .apus || self != .awq && type.groupFormat?.coding.isInteger == true
+        guard !inOrder || takesOrder else {
             throw failure("this layout has no place for an activation order")
         }
         guard self != .gptq || outputs % 32 == 0, self != .awq || outputs % 8 == 0 else {
