@@ -16,6 +16,10 @@ final class ModelSource: Sendable {
     private let overlay: WeightOverlay
     /// Every tensor that an architecture has asked for.
     let uses = TensorUses()
+    private let tally = QuantizedTally()
+
+    /// Parameters of the network: what a quantized weight stands for, not the words that hold it.
+    var parameters: Int { checkpoint.parameterCount + tally.correction }
 
     init(
         _ checkpoint: Checkpoint, architecture: String, names: TensorNames, panels: PanelStorage, part: ModelPart = .whole,
@@ -104,9 +108,8 @@ final class ModelSource: Sendable {
 
     /// The weight and, where the file has one, the bias.
     func linear(_ name: String, layer: Int, _ outputs: Int, _ inputs: Int) throws(CheckpointError) -> Linear {
-        let weight = try weight(name, layer: layer, outputs, inputs)
-        return Linear(
-            weight: storage(layer: layer).pack(weight),
+        Linear(
+            weight: try self.parts(name, layer: layer, parts: [outputs], inputs)[0],
             bias: try optionalVector(
                 full: fullName(name, layer: layer, suffix: "bias"), outputs, convention: "blk.\(layer).\(name).bias"))
     }
@@ -132,6 +135,14 @@ final class ModelSource: Sendable {
     /// The embedding, [vocabulary, width]; its rows tell the vocabulary's size.
     func embedding(width: Int) throws(CheckpointError) -> Weight {
         let name = isGGUF ? "token_embd.weight" : prefix + names.embedding + ".weight"
+        if !isGGUF, overlay.weights[name] == nil,
+            let stored = try checkpoint.quantizedRows(prefix + names.embedding, inputs: width), let rows = try stored.mapped()
+        {
+            uses.add(
+                TensorUse(name: name, convention: "token_embd.weight", role: .embedding, shape: [rows.outputs, width]))
+            tally.count(rows.outputs * width, insteadOf: checkpoint.elements(under: prefix + names.embedding + "."))
+            return rows
+        }
         let tensor = try checkpoint.require(name)
         guard tensor.shape.count == 2, tensor.shape[1] == width, tensor.shape[0] <= Int(Int32.max) else {
             throw CheckpointError(
@@ -148,20 +159,43 @@ final class ModelSource: Sendable {
         let name = isGGUF ? "output.weight" : names.output + ".weight"
         // A configuration that ties wins over a copy that the file may still carry.
         let tied = isGGUF ? false : try config.bool(ifPresent: "tie_word_embeddings") ?? names.tiesByDefault
-        if !tied, try checkpoint.tensor(named: name) != nil {
+        let storage = part == .whole ? panels : unread
+        if !tied, hasProjection(name) {
             uses.add(
                 TensorUse(
                     name: name, convention: "output.weight", role: .output,
                     shape: [embedding.outputs, embedding.inputs]))
-            let weight = try weight(full: name, embedding.outputs, embedding.inputs)
-            return Linear(weight: (part == .whole ? panels : unread).pack(weight))
+            let (outputs, inputs) = (embedding.outputs, embedding.inputs)
+            if let weights = try quantized(name, [outputs], inputs, storage) { return Linear(weight: weights[0]) }
+            return Linear(weight: storage.pack(try weight(full: name, outputs, inputs)))
         }
         if !tied, !isGGUF, !names.tiesByDefault {
             throw CheckpointError(
                 file: checkpoint.name, tensor: name,
                 reason: "the tensor is missing, and config.json does not tie it to the embedding")
         }
-        return Linear(weight: (part == .whole ? panels : unread).pack(embedding))
+        return Linear(weight: storage.pack(embedding))
+    }
+
+    private func hasProjection(_ name: String) -> Bool {
+        let stem = String(name.dropLast(".weight".count))
+        return [".weight", ".qweight", ".weight_packed"].contains { checkpoint.rawTensor(named: stem + $0) != nil }
+    }
+
+    /// Projections by parts of a weight that the file keeps quantized; nil where it is a plain tensor.
+    private func quantized(
+        _ full: String, _ parts: [Int], _ inputs: Int, _ storage: PanelStorage
+    ) throws(CheckpointError) -> [PackedWeight]? {
+        let stem = String(full.dropLast(".weight".count))
+        let outputs = parts.reduce(0, +)
+        guard overlay.weights[full] == nil,
+            let stored = try checkpoint.quantizedWeight(stem, outputs: outputs, inputs: inputs)
+        else { return nil }
+        tally.count(outputs * inputs, insteadOf: checkpoint.elements(under: stem + "."))
+        guard storage.readsWeights else {
+            return parts.map { storage.place(type: stored.type, outputs: $0, inputs: inputs, order: stored.order) }
+        }
+        return try stored.withWeight { split($0, parts, storage, order: stored.order) }
     }
 
     /// A tensor outside the blocks: `output_norm`, `position_embd`, `rope_freqs`.
@@ -201,6 +235,8 @@ final class ModelSource: Sendable {
                 shape: [outputs, inputs], isTransposed: true))
         let storage = storage(layer: layer)
         if let replaced = overlay.weights[full] { return split(Weight(replaced), parts, storage) }
+        // Quantized, its outputs come first like everyone's.
+        if let weights = try quantized(full, parts, inputs, storage) { return weights }
         let stored = try weight(full: full, inputs, outputs)
         guard storage.readsWeights else { return parts.map { storage.place(type: .f32, outputs: $0, inputs: inputs) } }
         var values = [Float](repeating: 0, count: outputs * inputs)
@@ -215,14 +251,25 @@ final class ModelSource: Sendable {
 
     /// The same of a weight stored as [outputs, inputs].
     func parts(_ name: String, layer: Int, parts: [Int], _ inputs: Int) throws(CheckpointError) -> [PackedWeight] {
-        split(try weight(name, layer: layer, parts.reduce(0, +), inputs), parts, storage(layer: layer))
+        let full = fullName(name, layer: layer, suffix: "weight")
+        let outputs = parts.reduce(0, +)
+        if let weights = try quantized(full, parts, inputs, storage(layer: layer)) {
+            uses.add(
+                TensorUse(
+                    name: full, convention: "blk.\(layer).\(name).weight", role: .projection(layer: layer, part: name),
+                    shape: [outputs, inputs]))
+            return weights
+        }
+        return split(try weight(name, layer: layer, outputs, inputs), parts, storage(layer: layer))
     }
 
-    private func split(_ whole: Weight, _ parts: [Int], _ storage: PanelStorage) -> [PackedWeight] {
+    private func split(
+        _ whole: Weight, _ parts: [Int], _ storage: PanelStorage, order: [Int32]? = nil
+    ) -> [PackedWeight] {
         var first = 0
         return parts.map { count in
             defer { first += count }
-            return storage.pack(whole.outputs(first, count: count))
+            return storage.pack(whole.outputs(first, count: count), order: order)
         }
     }
 
@@ -265,6 +312,13 @@ final class ModelSource: Sendable {
         }
         return arena.store(constant == 0 ? values : values.map { $0 + constant })
     }
+}
+
+/// What a quantized folder's tensors count as, while its model is made.
+private final class QuantizedTally: @unchecked Sendable {
+    private(set) var correction = 0
+
+    func count(_ elements: Int, insteadOf stored: Int) { correction += elements - stored }
 }
 
 /// How a Hugging Face folder names the tensors that the GGUF convention calls `blk.N.attn_q` and so on.

@@ -76,10 +76,11 @@ public struct GroupFormat: Hashable, Sendable {
 
     public static let groups = [16, 32, 64, 128]
 
-    /// Nil where the parts do not go together: zero points belong to integers (of up to 8 bits), powers of two to formats
-    /// without; codebooks have scales of 32 bits and no groups (32).
+    /// Nil where the parts do not go together: zero points belong to integers in groups of 32 and more, whose scales are not
+    /// powers of two; groups of 16 to integers and to floats of 4 and (E2M3) 6 bits; codebooks have one scale of 32 bits (group 32).
     public init?(_ coding: Coding, group: Int = 32, scale: Scale = .f16, zeroPoints: Bool = false) {
-        guard Self.groups.contains(group), !zeroPoints || coding.isInteger && scale != .e8m0,
+        guard Self.groups.contains(group), !zeroPoints || coding.isInteger && scale != .e8m0 && group > 16,
+            group > 16 || !coding.isFloat && coding != .fp6_E3M2,
             !coding.isCodebook || group == 32 && scale == .f32
         else { return nil }
         self.coding = coding

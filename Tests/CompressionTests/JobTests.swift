@@ -33,7 +33,7 @@ import Testing
         _ request: Recipe.Request, model: String = stories, threads: Int = 2, interruption: @escaping () throws -> Void = {}
     ) throws -> CompressionJob {
         try CompressionJob(
-            try ModelFiles(model), name: model, request, isGGUF: true, calibration: (Self.text, "text"), threads: threads,
+            try ModelFiles(model), name: model, request, container: nil, calibration: (Self.text, "text"), threads: threads,
             kernels: KernelTable.available[0], interruption: interruption)
     }
 
@@ -78,6 +78,35 @@ import Testing
         let expected = try RoundToNearest().quantize(
             try BlockWeights.read(before, use), nil, as: .q5_0, Solver(threads: 1))
         #expect(Array(after.rawTensor(named: use.name)!.bytes) == expected.bytes)
+    }
+
+    @Test(arguments: [QuantizedContainer.gptq, .awq, .compressedTensors, .apus])
+    func aFolderOpensAgainWithTheSameNumbers(_ container: QuantizedContainer) throws {
+        let folder = try folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let out = folder + "/out"
+        let request = request("gptq", "INT4_G32", ends: nil)
+        let files = try ModelFiles(Self.stories)
+        let job = try CompressionJob(
+            files, name: Self.stories, request, container: container, calibration: (Self.text, "text"), threads: 2,
+            kernels: KernelTable.available[0])
+        try job.run(output: out)
+        let made = try ModelFiles(out)
+        #expect(try made.tokenizer().vocabularySize == files.tokenizer().vocabularySize)
+        // The rows that the folder's tensors are put together to are those that the method made.
+        let uses = try Catalog.tensors(of: files.checkpoint)
+        let use = uses.first { $0.name.contains("layers.0.self_attn.q_proj") && $0.name.hasSuffix("weight") }!
+        let stem = String(use.name.dropLast(".weight".count))
+        let stored = try #require(
+            try made.checkpoint.quantizedWeight(stem, outputs: use.shape[0], inputs: use.shape[1]))
+        let values = try stored.withWeight { Matrix($0) }
+        let original = try BlockWeights.read(files.checkpoint, use)
+        let error = outputError(original, values, nil, Solver(threads: 1))
+        #expect(error < 0.03 && error > 1e-5, "\(error)")
+        let tokens = try files.tokenizer().encode(Self.text, special: false, addSpecialTokens: true).prefix(20)
+        let (a, b) = (try scores(files, Array(tokens)), try scores(made, Array(tokens)))
+        let same = zip(a, b).count { argmax($0) == argmax($1) }
+        #expect(same >= 14, "\(same) of 20")
     }
 
     struct Interrupted: Error {}
@@ -140,7 +169,7 @@ import Testing
         let files = try ModelFiles(Self.stories)
         func make(_ request: Recipe.Request, _ text: String?) throws {
             _ = try CompressionJob(
-                files, name: "m", request, isGGUF: true, calibration: text.map { ($0, "t") }, threads: 1,
+                files, name: "m", request, container: nil, calibration: text.map { ($0, "t") }, threads: 1,
                 kernels: KernelTable.available[0])
         }
         #expect(refusal { try make(request("gptq", "Q4_0"), nil) }.contains("--calibration"))

@@ -39,7 +39,7 @@ import Testing
                         let tiled = activations.baseAddress!.assumingMemoryBound(to: UInt8.self)
                         var tile = apus_quantize_arguments(
                             x: x.baseAddress, stride: Int64(inputs), rows: Int64(rows.count), inputs: Int64(inputs),
-                            activations: tiled)
+                            activations: tiled, order: nil)
                         let items = table.kernels.activation_items(Int64(rows.count), Int64(inputs))
                         scratch { table.kernels.tile_floats(&tile, 0, items, $0) }
                         var arguments = apus_product_arguments()
@@ -207,7 +207,7 @@ import Testing
                 activations.withUnsafeMutableBufferPointer { activations in
                     var arguments = apus_quantize_arguments(
                         x: x.baseAddress, stride: Int64(x.count), rows: 1, inputs: Int64(x.count),
-                        activations: activations.baseAddress)
+                        activations: activations.baseAddress, order: nil)
                     let items = table.kernels.activation_items(1, Int64(x.count))
                     Self.scratch { table.kernels.quantize(&arguments, 0, items, $0) }
                 }

@@ -59,7 +59,7 @@ import Testing
         #expect(ours <= theirs * 1.001, "\(ours / theirs) of theirs")
     }
 
-    @Test(arguments: quantized)
+    @Test(arguments: quantized + groups)
     func theErrorToldIsTheErrorMade(_ type: ElementType) throws {
         for effort in [WeightEncoder.Effort.plain, .search] {
             for emphasis in [false, true] {
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test(arguments: quantized)
+    @Test(arguments: quantized + groups)
     func searchIsNoWorseThanThePlainScale(_ type: ElementType) throws {
         func sum(_ effort: WeightEncoder.Effort) throws -> Double {
             try #require(WeightEncoder(type, effort: effort)).encode(
@@ -82,7 +82,7 @@ import Testing
         #expect(try sum(.search) <= sum(.plain) * 1.0001)
     }
 
-    @Test(arguments: quantized)
+    @Test(arguments: quantized + groups)
     func threadsChangeNoByte(_ type: ElementType) throws {
         let encoder = try #require(WeightEncoder(type))
         let wide = Array(repeating: Self.values, count: 30).flatMap { $0 }
@@ -97,7 +97,7 @@ import Testing
 
     /// Codes taken out and put back make the same bytes; the values they stand for are the decoded ones; and a value is
     /// its own nearest.
-    @Test(arguments: quantized)
+    @Test(arguments: quantized + groups)
     func blocksComeApartAndTogether(_ type: ElementType) throws {
         let rows = try #require(WeightEncoder(type)).encode(Self.values, inputs: Self.inputs)
         let blocks = try #require(BlockCodes(type))
@@ -128,7 +128,9 @@ import Testing
                 }
             }
             for input in 0..<Self.inputs {
-                #expect(abs(rounded[input] - values[input]) <= 1e-6 * abs(values[input]), "row \(row), input \(input)")
+                // A full float times a code of 8 bits is rounded: by the zero point's way round once more.
+                let slack = 1e-6 * abs(values[input]) + 4e-5 * abs(spreadScales[input])
+                #expect(abs(rounded[input] - values[input]) <= slack, "row \(row), input \(input)")
             }
         }
     }

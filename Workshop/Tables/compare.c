@@ -48,7 +48,7 @@ static int product(const apus_kernels *table, const format *f, const uint8_t *fi
     } else {
         table->tile_floats(&quantize, 0, items, scratch);
     }
-    apus_product_arguments arguments = {{{panels, panel_bytes, 3, INPUTS, f->type, out, 96}}, 1, rows, activations};
+    apus_product_arguments arguments = {{{panels, panel_bytes, 3, INPUTS, f->type, out, 96}}, 1, rows, activations, 1 << 19};
     table->product(&arguments, 0, 3, scratch);
     free(panels);
     free(activations);

@@ -52,7 +52,7 @@ public final class StepProfiler {
             let alike = try work.blockNames.map(matrix).filter {
                 $0.outputs == product.outputs && $0.inputs == product.inputs && $0.type == product.type
             }
-            weights.append((product, alike.map(panels.pack)))
+            weights.append((product, alike.map { panels.pack($0) }))
         }
         weights.append((work.head, [panels.pack(try matrix(work.headName))]))
     }

@@ -42,5 +42,8 @@ int32_t apus_read_block(int32_t type, const uint8_t *block, uint8_t *codes, floa
     return read_block(type, block, codes, scales, minimums);
 }
 void apus_write_codes(int32_t type, const uint8_t *codes, uint8_t *block) { write_codes(type, codes, block); }
+void apus_write_row(int32_t type, const uint8_t *codes, const float *scales, const uint8_t *zeros, int64_t inputs, uint8_t *out) {
+    write_row(type, codes, scales, zeros, inputs, out);
+}
 int32_t apus_block_inputs(int32_t type) { return coder_of(type).block; }
 int32_t apus_block_bytes(int32_t type) { return coder_of(type).block_bytes; }

@@ -34,6 +34,10 @@ int32_t apus_read_block(int32_t type, const uint8_t *block, uint8_t *codes, floa
 /// Puts other codes into a block, whose scales stay.
 void apus_write_codes(int32_t type, const uint8_t *codes, uint8_t *block);
 
+/// A row of a format made of parts (not a codebook): stored codes [inputs], for each group a scale that the format can keep, and a
+/// zero point where it has them.
+void apus_write_row(int32_t type, const uint8_t *codes, const float *scales, const uint8_t *zeros, int64_t inputs, uint8_t *out);
+
 /// The nearest stored code of n numbers, each with its own scale and minimum, and the value it stands for.
 void apus_nearest(int32_t type, const float *x, const float *scales, const float *minimums, int64_t n, uint8_t *codes, float *values);
 

@@ -63,9 +63,37 @@ static inline int apus_group_block_bytes(const apus_group_format *format) {
     if (apus_has_codebook(format)) return codes;
     return codes + block / format->group * (apus_scale_bytes(format) + format->zero_points);
 }
+/// Bytes of a panel's cell: a block of 32 outputs; and before its first cell: a codebook's scales and values.
+static inline int apus_group_cell_bytes(const apus_group_format *format) {
+    return apus_group_block_bytes(format) * 32;
+}
+static inline int apus_panel_head_bytes(const apus_group_format *format) {
+    return apus_has_codebook(format) ? 32 * 4 + 32 * 16 : 0;
+}
 /// Bytes before a row's first block: a codebook's scale (F32) and values.
 static inline int apus_row_header_bytes(const apus_group_format *format) {
     return apus_has_codebook(format) ? 4 + (1 << format->bits) : 0;
+}
+/// What a product's unsigned codes have added to them: E3M2's number is 16 × (high − 28) + (low − 15). Formats with zero
+/// points keep theirs, but for INT8.
+static inline int apus_group_zero(const apus_group_format *format) {
+    switch (format->coding) {
+        case APUS_E2M1: return 12;
+        case APUS_E1M2: return 7;
+        case APUS_E3M2: return 463;
+        case APUS_E3M0: case APUS_E2M3: case APUS_LUT3: case APUS_LUT4: return 128;
+        default: return format->zero_points ? 0 : 1 << (format->bits - 1);
+    }
+}
+/// The value of a whole code's step: E2M1 counts halves, E3M2 sixteenths.
+static inline float apus_group_unit(const apus_group_format *format) {
+    switch (format->coding) {
+        case APUS_E2M1: return 0.5f;
+        case APUS_E1M2: case APUS_E3M0: return 0.25f;
+        case APUS_E2M3: return 0.125f;
+        case APUS_E3M2: return 0.0625f;
+        default: return 1;
+    }
 }
 /// True where a number is its coded value times the scale, as a float, and products are sums of floats.
 static inline int apus_is_float_coded(const apus_group_format *format) {

@@ -28,7 +28,7 @@ enum {
 /// Words of 4 bytes along the inputs that a step of a product takes: 64 floats or 256 codes.
 #define APUS_CHUNK_WORDS 64
 /// Bytes of scratch that every operation may use for itself, one area a thread.
-#define APUS_SCRATCH_BYTES (64 * 1024)
+#define APUS_SCRATCH_BYTES (80 * 1024)
 
 /// A weight as its file holds it: `outputs` rows of `inputs` elements, row-major.
 typedef struct {
@@ -51,6 +51,7 @@ typedef struct {
     const float *x;
     int64_t stride, rows, inputs;
     uint8_t *activations;
+    const int32_t *order;   // [inputs] which element of a row comes where, or null: each where it is
 } apus_quantize_arguments;
 
 /// Bytes that quantized activations take for each row and 256 inputs begun.
@@ -89,6 +90,7 @@ typedef struct {
     int32_t part_count;
     int64_t rows;
     const uint8_t *activations;
+    int64_t cached_bytes;   // of activations that should stay in a core's own cache while panels pass by
 } apus_product_arguments;
 
 /// Items: rows. Row `ids[r]` of a weight as floats, times a factor.

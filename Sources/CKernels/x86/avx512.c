@@ -2,6 +2,7 @@
 
 #if defined(__x86_64__)
 
+#include "group_formats.h"
 #include "kernels.h"
 
 #include <immintrin.h>
@@ -29,6 +30,19 @@ INLINE v32b look_up(const int8_t table[16], v32b indices) {
 INLINE v16i look_up_words(const uint8_t table[16], v16i indices) {
     const __m512i values = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table));
     return (v16i)_mm512_shuffle_epi8(values, (__m512i)indices);
+}
+
+INLINE v16f look_up_floats(const float table[16], v16i indices) {
+    return (v16f)_mm512_permutexvar_ps((__m512i)indices, _mm512_loadu_ps(table));
+}
+// Output o of 16 has its 16 values at 64 × (o mod 4) + 16 × (o div 4).
+INLINE v16i look_up_own(const uint8_t *tables, v16i indices) {
+    const __m512i own = (__m512i)indices;
+    return (v16i)_mm512_or_si512(
+        _mm512_or_si512(_mm512_maskz_shuffle_epi8(0x000F000F000F000Full, _mm512_loadu_si512(tables), own),
+                        _mm512_maskz_shuffle_epi8(0x00F000F000F000F0ull, _mm512_loadu_si512(tables + 64), own)),
+        _mm512_or_si512(_mm512_maskz_shuffle_epi8(0x0F000F000F000F00ull, _mm512_loadu_si512(tables + 128), own),
+                        _mm512_maskz_shuffle_epi8(0xF000F000F000F000ull, _mm512_loadu_si512(tables + 192), own)));
 }
 
 // Unsigned weights × signed codes, four at a time, exactly.

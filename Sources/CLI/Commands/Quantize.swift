@@ -1,6 +1,7 @@
 internal import Apus
 internal import ArgumentParser
 internal import Benchmarking
+internal import Checkpoints
 internal import Compression
 internal import Foundation
 internal import Tensors
@@ -16,7 +17,8 @@ struct Quantize: ParsableCommand {
             Methods:
             \(Method.all.map { "  \($0.name.padding(toLength: 12, withPad: " ", startingAt: 0))\($0.summary)" }.joined(separator: "\n"))
 
-            An OUT that ends in .gguf becomes a GGUF file, which llama.cpp and its kin load too; any other a folder.
+            An OUT that ends in .gguf becomes a GGUF file, which llama.cpp and its kin load too; any other a folder of
+            safetensors in one of the layouts gptq, awq, compressed-tensors (other engines load them) and apus (every format).
             Formats of GGUF files: \(ElementType.allCases.map(\.name).joined(separator: " ")). --bits chooses among \
             Q2_K, Q3_K, Q4_K, Q5_K, Q6_K and Q8_0 there. Norms and biases keep their numbers; embedding and projection to scores \
             become Q6_K (Q8_0 where --bits is 8, or rows are no whole blocks of 256) unless --embedding-format says otherwise.
@@ -34,6 +36,10 @@ struct Quantize: ParsableCommand {
     var bits: Int?
     @Option(help: ArgumentHelp("Inputs that share a scale: 16, 32, 64 or 128; for folders.", valueName: "n")) var group: Int?
     @Option(help: ArgumentHelp("The format of projections, in place of --bits.", valueName: "name")) var format: String?
+    @Option(
+        help: ArgumentHelp(
+            "The layout of a folder: gptq, awq, compressed-tensors or apus; by default the first of the last two that has room.",
+            valueName: "name")) var layout: String?
     @Option(help: ArgumentHelp("The format of embedding and projection to scores; 'none' leaves them as they are.", valueName: "name"))
     var embeddingFormat: String?
     @Option(
@@ -63,6 +69,15 @@ struct Quantize: ParsableCommand {
             throw ValidationError("--group is \(group); it must be 16, 32, 64 or 128.")
         }
         if bits != nil, format != nil { throw ValidationError("--bits and --format say the same thing; give one of them.") }
+        if let layout {
+            guard QuantizedContainer(rawValue: layout) != nil else {
+                throw ValidationError(
+                    "--layout is '\(layout)'; it must be \(QuantizedContainer.allCases.map(\.rawValue).joined(separator: ", ")).")
+            }
+            guard !output.lowercased().hasSuffix(".gguf") else {
+                throw ValidationError("--layout is for folders; name an output that does not end in .gguf.")
+            }
+        }
         if let samples, samples < 1 { throw ValidationError("--samples is \(samples); it must be at least 1.") }
         if let length, length < 2 { throw ValidationError("--length is \(length); it must be at least 2.") }
         if let damping, !(damping > 0 && damping < 1) {
@@ -82,7 +97,7 @@ struct Quantize: ParsableCommand {
         }
         if recipe == nil, model == nil { throw ValidationError("Name a model, or a --recipe.") }
         if recipe != nil {
-            let given = [method, format, embeddingFormat, order, budget].contains { $0 != nil } || bits != nil || group != nil
+            let given = [method, format, embeddingFormat, order, budget, layout].contains { $0 != nil } || bits != nil || group != nil
                 || samples != nil || length != nil || damping != nil || sweeps != nil
             if given { throw ValidationError("A recipe says how; --recipe goes with a model, --calibration and -o alone.") }
         }
@@ -92,14 +107,14 @@ struct Quantize: ParsableCommand {
         let isGGUF = output.lowercased().hasSuffix(".gguf")
         var known: Recipe?
         if let recipe { known = try readRecipe(recipe) }
-        if let known, known.container != (isGGUF ? "gguf" : "safetensors") {
+        if let known, (known.container == "gguf") != isGGUF {
             throw CompressionError(
                 "\(recipe!) makes a \(known.container == "gguf" ? ".gguf file" : "folder"); name an output of that kind with -o")
         }
         try checkOutput()
-        var request = try known?.request ?? request(isGGUF: isGGUF)
         let name = model ?? known!.model.path
         let files = try ModelFiles(name)
+        var request = try known?.request ?? request(isGGUF: isGGUF, files)
         var text: (text: String, name: String)?
         if let path = calibration ?? known?.calibration?.path {
             text = (try Console.text(try Console.read(path), of: path == "-" ? "standard input" : path), path)
@@ -109,7 +124,9 @@ struct Quantize: ParsableCommand {
         if let budget { try allocate(Budget(parsing: budget), &request, files, text?.text, isGGUF, threads, kernels) }
         let meter = QuantizeMeter()
         let job = try CompressionJob(
-            files, name: name, request, isGGUF: isGGUF, calibration: text, threads: threads,
+            files, name: name, request,
+            container: isGGUF ? nil : known.flatMap { QuantizedContainer(rawValue: $0.container) } ?? container(request),
+            calibration: text, threads: threads,
             kernels: kernels, report: { meter.report($0) })
         if let known { try check(job.recipe, against: known) }
         for note in job.notes { Console.note(note) }
@@ -131,7 +148,7 @@ struct Quantize: ParsableCommand {
 
     private static let kTypes: [Int: String] = [2: "Q2_K", 3: "Q3_K", 4: "Q4_K", 5: "Q5_K", 6: "Q6_K", 8: "Q8_0"]
 
-    private func request(isGGUF: Bool) throws -> Recipe.Request {
+    private func request(isGGUF: Bool, _ files: ModelFiles) throws -> Recipe.Request {
         let bits = bits ?? 4
         let name: String
         if let format {
@@ -141,8 +158,17 @@ struct Quantize: ParsableCommand {
                 Console.note("--group \(group) is for folders; \(Self.kTypes[bits]!) has groups of its own")
             }
             name = Self.kTypes[bits]!
+        } else if method?.lowercased() == "squeezellm" {
+            guard bits == 3 || bits == 4 else {
+                throw ValidationError("--bits is \(bits); codebooks of method squeezellm have 3 or 4.")
+            }
+            name = "LUT\(bits)"
         } else {
-            name = "INT\(bits)_G\(group ?? 128)"
+            // The widest groups that every row is a whole number of.
+            let shape = try files.shape()
+            let rows = [shape.width, shape.feedForward, shape.heads * shape.headWidth]
+            let widest = [128, 64, 32].first { group in rows.allSatisfy { $0 % group == 0 } } ?? 32
+            name = "INT\(bits)_G\(group ?? widest)"
         }
         guard let type = ElementType(name: name) else {
             throw ValidationError("--format is '\(name)', which is no format; see 'apus quantize --help'.")
@@ -157,6 +183,16 @@ struct Quantize: ParsableCommand {
         if let damping { request.settings.damping = damping }
         if let sweeps { request.settings.sweeps = sweeps }
         return request
+    }
+
+    /// The layout of a folder: compressed-tensors where one format is for all and it has room, else Apus's own.
+    private func container(_ request: Recipe.Request) -> QuantizedContainer {
+        if let layout { return QuantizedContainer(rawValue: layout)! }
+        let types = Set(request.formats.values).union(request.formats.isEmpty ? [request.format] : [])
+            .compactMap { ElementType(name: $0) }
+        // FineQuant makes a mixture of group sizes.
+        let fits = types.count == 1 && request.method != "finequant" && request.embeddingFormat == nil && QuantizedContainer.compressedTensors.holds(types[0])
+        return fits ? .compressedTensors : .apus
     }
 
     /// Fills in the formats that keep a budget.

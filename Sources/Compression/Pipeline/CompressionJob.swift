@@ -1,5 +1,5 @@
 public import Apus
-internal import Checkpoints
+public import Checkpoints
 internal import Foundation
 internal import Models
 public import Tensors
@@ -22,7 +22,9 @@ public final class CompressionJob {
     let shape: ModelShape
     let plan: TypePlan
     let method: Method
-    let isGGUF: Bool
+    /// The layout of a folder; nil for a GGUF file.
+    let container: QuantizedContainer?
+    private var isGGUF: Bool { container == nil }
     /// Request and sources; tensors once all is done.
     public private(set) var recipe: Recipe
     /// What the user should know.
@@ -43,7 +45,7 @@ public final class CompressionJob {
     ///   - files: the model.
     ///   - name: the model as the caller names it.
     ///   - request: what to make.
-    ///   - isGGUF: a GGUF file, or else a folder.
+    ///   - container: the layout of a folder; nil for a GGUF file.
     ///   - calibration: the text and its name; nil for none.
     ///   - threads: how many threads work.
     ///   - report: is told how far it is.
@@ -51,7 +53,7 @@ public final class CompressionJob {
     /// - Throws: ``CompressionError`` where a method lacks its calibration text or a format does not fit; `CheckpointError`
     ///   where the model is damaged.
     public init(
-        _ files: ModelFiles, name: String, _ request: Recipe.Request, isGGUF: Bool,
+        _ files: ModelFiles, name: String, _ request: Recipe.Request, container: QuantizedContainer?,
         calibration: (text: String, name: String)?, threads: Int, kernels: KernelTable,
         report: @escaping (Progress) -> Void = { _ in }, interruption: @escaping () throws -> Void = {}
     ) throws {
@@ -61,15 +63,29 @@ public final class CompressionJob {
         }
         self.files = files
         self.method = method
-        self.isGGUF = isGGUF
+        self.container = container
         self.threads = threads
         self.kernels = kernels
         self.report = report
         mayGoOn = interruption
         shape = try files.shape()
         let uses = try Catalog.tensors(of: files.checkpoint)
-        let plan = try TypePlan(uses, request, isGGUF: isGGUF)
+        let plan = try TypePlan(uses, request, isGGUF: container == nil)
         (self.uses, self.plan) = (uses, plan)
+        if files.checkpoint.config?.has("quantization_config") == true {
+            throw CompressionError(
+                "\(name) is quantized already; start from the model as it was published before, so that errors do not add up")
+        }
+        if let container {
+            if let refusal = FolderOutput.refusal(files.checkpoint, uses) { throw CompressionError(refusal) }
+            for use in uses {
+                if let type = plan[use.name], !container.holds(type) {
+                    throw CompressionError(
+                        "the layout \(container.rawValue) has no place for \(type.name) (tensor \(use.name)); --layout apus holds "
+                            + "every format")
+                }
+            }
+        }
         notes = plan.notes
         solver = Solver(threads: threads)
         total = uses.reduce(0) { sum, use in sum + (plan[use.name] == nil ? 0 : use.shape.reduce(1, *)) }
@@ -92,7 +108,7 @@ public final class CompressionJob {
         recipe = Recipe(
             request: request, model: .init(path: name, hash: files.identity),
             calibration: rows.map { .init(path: calibration!.name, hash: $0.hash) },
-            container: isGGUF ? "gguf" : "safetensors")
+            container: container?.rawValue ?? "gguf")
     }
 
     /// Does the work and writes the result.
@@ -130,10 +146,10 @@ public final class CompressionJob {
         for index in 0...shape.layers + 1 {
             if let result = try work.read(step: index) { recipe.tensors += result.records }
         }
-        if isGGUF {
-            try GGUFOutput(self, work).write(to: output)
+        if let container {
+            try FolderOutput(self, work, container).write(to: output)
         } else {
-            try FolderOutput(self, work).write(to: output)
+            try GGUFOutput(self, work).write(to: output)
         }
         try writeRecipe(output)
         work.remove()

@@ -21,6 +21,12 @@ public struct Method: Sendable {
         Method(name: "importance", summary: "the same with inputs weighted by their mean square, as an importance matrix does", scaler: nil) {
             _ in RoundToNearest(usesImportance: true, emphasizesLarge: true)
         },
+        Method(name: "finequant", summary: "to the nearest, every weight with the group size that suits it; folders only", scaler: nil) {
+            _ in FineQuant()
+        },
+        Method(name: "squeezellm", summary: "levels of each row's own, by weighted k-means (LUT3, LUT4); folders only", scaler: nil) {
+            _ in SqueezeLLM()
+        },
         Method(name: "gptq", summary: "column by column with error feedback, then sweeps over the codes", scaler: nil) { settings in
             GPTQ(order: settings.order, damping: settings.damping, sweeps: settings.sweeps)
         },

@@ -53,7 +53,7 @@ public struct Recipe: Codable, Sendable, Equatable {
     public var request: Request
     public var model: Source
     public var calibration: Source?
-    /// `gguf` or `safetensors`.
+    /// `gguf`, or the layout of a folder.
     public var container: String
     public var tensors: [TensorRecord] = []
 
