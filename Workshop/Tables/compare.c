@@ -48,7 +48,7 @@ static int product(const apus_kernels *table, const format *f, const uint8_t *fi
     } else {
         table->tile_floats(&quantize, 0, items, scratch);
     }
-    apus_product_arguments arguments = {{{panels, panel_bytes, 3, INPUTS, f->type, out, 96}}, 1, rows, activations, 1 << 19};
+    apus_product_arguments arguments = {{{panels, panel_bytes, 3, INPUTS, f->type, out, 96}}, 1, rows, activations, .cached_bytes = 1 << 19};
     table->product(&arguments, 0, 3, scratch);
     free(panels);
     free(activations);
@@ -117,7 +117,7 @@ static int attentions(const apus_kernels *table, const apus_kernels *reference) 
                 apus_store_arguments store = {layer, stored, keys, values, HEADS * width, HEADS * width};
                 kernels->store(&store, 0, SLOTS, scratch);
                 apus_attention_arguments arguments = {
-                    .layer = layer, .rows = asked, .tiles = tiles, .queries = queries, .query_stride = HEADS * GROUP * width,
+                    .layer = layer, .rows = asked, .tiles = tiles, .tile_count = 5, .queries = queries, .query_stride = HEADS * GROUP * width,
                     .out = out[k], .out_stride = HEADS * GROUP * width, .group = GROUP, .spans = 1, .scale = 0.3f};
                 kernels->attention(&arguments, 0, 5 * HEADS, scratch);
                 free(memory);
