@@ -12,9 +12,21 @@ let package = Package(
     products: [
         .library(name: "Apus", targets: ["Apus"]),
         .executable(name: "apus", targets: ["CLI"]),
+        .executable(name: "apus-serve", targets: ["ServerCommand"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        // The server alone compiles these.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["JSON"]),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     ],
     targets: [
         .target(name: "CKernels"),
@@ -35,15 +47,48 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "Conversation", dependencies: ["Apus", "Inference", "Text"], swiftSettings: strict),
         .target(
-            name: "Evaluation", dependencies: ["Apus", "Inference", "Models", "Checkpoints"], swiftSettings: strict),
+            name: "Evaluation", dependencies: ["Apus", "Inference", "Models", "Checkpoints", "Tensors", "Text"],
+            swiftSettings: strict),
+        .target(
+            name: "Compression",
+            dependencies: ["Evaluation", "Apus", "Inference", "Models", "Checkpoints", "Tensors", "Text"],
+            swiftSettings: strict),
         .target(
             name: "Benchmarking", dependencies: ["Inference", "Models", "Checkpoints", "Tensors", "CKernels"],
+            swiftSettings: strict),
+        // The HTTP server. Nothing but its own executable and its tests depends on it, so nobody else compiles an HTTP stack.
+        .target(
+            name: "Server",
+            dependencies: [
+                "Apus", "BatchJobs", "Checkpoints", "Inference", "Models", "OpenAI", "Storage", "Tensors", "Text",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            resources: [.copy("Resources")], swiftSettings: strict),
+        .executableTarget(
+            name: "ServerCommand",
+            dependencies: [
+                "Server", "Inference", "Tensors",
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "Apus", "BatchJobs", "Benchmarking", "Conversation", "Evaluation", "Inference", "Models", "OpenAI",
-                "Checkpoints", "Tensors", "Text",
+                "Apus", "BatchJobs", "Benchmarking", "Compression", "Conversation", "Evaluation", "Inference", "Models",
+                "OpenAI", "Checkpoints", "Tensors", "Text",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -72,6 +117,12 @@ let package = Package(
         .testTarget(
             name: "EvaluationTests",
             dependencies: ["Evaluation", "TestKit", "Apus", "Inference", "Models", "Checkpoints"],
+            resources: [.copy("Goldens")], swiftSettings: strict),
+        .testTarget(
+            name: "CompressionTests",
+            dependencies: [
+                "Compression", "Evaluation", "TestKit", "Apus", "Inference", "Models", "Checkpoints", "Tensors", "Text",
+            ],
             resources: [.copy("Goldens")], swiftSettings: strict),
         .testTarget(
             name: "BenchmarkingTests", dependencies: ["Benchmarking", "Inference", "Models", "Checkpoints", "Tensors"],

@@ -8,7 +8,9 @@ struct StopMatcher {
     private let stops: [[UInt8]]
     /// The longest end of the text that some stop text begins with.
     private var held: [UInt8] = []
-    private(set) var isComplete = false
+    /// The stop text that was complete first.
+    private(set) var matched: String?
+    var isComplete: Bool { matched != nil }
 
     /// Longest first.
     init(_ stops: [String]) { self.stops = stops.map { Array($0.utf8) }.sorted { $0.count > $1.count } }
@@ -23,7 +25,7 @@ struct StopMatcher {
         for byte in text.utf8 {
             held.append(byte)
             if let stop = stops.first(where: { held.count >= $0.count && held.suffix($0.count).elementsEqual($0) }) {
-                isComplete = true
+                matched = String(decoding: stop, as: UTF8.self)
                 before += held.dropLast(stop.count)
                 held = []
                 break
@@ -54,6 +56,7 @@ package struct TextAssembler: Sendable {
     }
 
     var isComplete: Bool { matcher.isComplete }
+    package var matched: String? { matcher.matched }
 
     package mutating func push(_ id: Int32) -> String { matcher.push(detokenizer.push(id)) }
 

@@ -1,4 +1,4 @@
-internal import Apus
+public import Apus
 internal import Foundation
 public import Inference
 internal import Models
@@ -74,6 +74,13 @@ public struct BatchJob: Sendable {
         public var running = 0
         public var pages = 0
         public var freePages = 0
+
+        public init() {}
+
+        init(stage: Stage = .planning, bytes: Int = 0) {
+            self.stage = stage
+            self.bytes = bytes
+        }
     }
 
     /// What a finished job did, in all of its processes' lives.
@@ -103,9 +110,29 @@ public struct BatchJob: Sendable {
     ///
     /// - Parameters:
     ///   - stops: asked between steps.
+    ///   - announce: is told where memory will go before it is taken.
     ///   - report: called between steps.
     /// - Throws: ``JobError``, `StorageError`, `CheckpointError`, `EngineError`: nothing that a line does wrong.
+<<<<<<< HEAD
+    public func run(
+        stops: @escaping () -> Bool, announce: (MemoryPlan) -> Void = { _ in }, report: @escaping (Progress) -> Void
+=======
     public func run(stops: @escaping () -> Bool, report: @escaping (Progress) -> Void) throws -> Outcome {
+        try run(stops: stops, report: report) { try JobModel(model) }
+    }
+
+    /// Runs the job, as ``run(stops:report:)`` does, on a model that answers others too: its lines are the ones for which nobody
+    /// waits. `model` only tells what a job was begun with.
+    public func run(
+        on language: LanguageModel, stops: @escaping () -> Bool, report: @escaping (Progress) -> Void
+    ) throws -> Outcome {
+        try run(stops: stops, report: report) { JobModel(language, name: model) }
+    }
+
+    private func run(
+        stops: @escaping () -> Bool, report: @escaping (Progress) -> Void, load: () throws -> JobModel
+>>>>>>> ready-server
+    ) throws -> Outcome {
         let file = try InputFile(input)
         let isThere = access(output, F_OK) == 0
         if isThere, !resumes { throw OutputFile.exists(output) }
@@ -120,7 +147,11 @@ public struct BatchJob: Sendable {
         }
         // Progress without its output is of a job that somebody has thrown away.
         if !isThere { JobStore.remove(output: output) }
-        let loaded = try JobModel(model)
+<<<<<<< HEAD
+        let loaded = try JobModel(model, engine, sharesPrefixes: sharesPrefixes, announce)
+=======
+        let loaded = try load()
+>>>>>>> ready-server
         let out = try OutputFile(output, isNew: !isThere)
         let store = try JobStore(output: output)
         do {
@@ -214,13 +245,45 @@ public struct BatchJob: Sendable {
 struct JobModel {
     let network: any Model
     let served: ServedModel
+<<<<<<< HEAD
+    /// How its engine uses the machine, with what was planned filled in.
+    let engine: EngineConfiguration
+=======
+    /// An engine that answers others too; nil where the job makes its own.
+    let shared: Engine?
 
-    init(_ name: String) throws {
-        let files = try ModelFiles(name)
-        let tokenizer = try files.tokenizer()
-        network = try files.network()
+    init(_ language: LanguageModel, name: String) {
+        network = language.engine.model
+        let plain = ServedModel(language)
         served = ServedModel(
-            name: name.split(separator: "/").last.map { String($0) } ?? name, tokenizer: tokenizer, template: try files.template(tokenizer).map { try .init($0) },
+            name: name, tokenizer: plain.tokenizer, template: plain.template, endOfGeneration: plain.endOfGeneration,
+            recommended: plain.recommended, vocabulary: plain.vocabulary)
+        shared = language.engine
+    }
+>>>>>>> ready-server
+
+    init(
+        _ name: String, _ configuration: EngineConfiguration, sharesPrefixes: Bool, _ announce: (MemoryPlan) -> Void
+    ) throws {
+        let files = try ModelFiles(name)
+        var engine = configuration
+        engine.sharesPrefixes = sharesPrefixes
+        let plan = try engine.memoryPlan(try files.shape())
+        announce(plan)
+        engine.cacheBytes = plan.cache
+        if engine.prefixStore?.model == "" { engine.prefixStore!.model = files.identity }
+        self.engine = engine
+        let tokenizer = try files.tokenizer()
+<<<<<<< HEAD
+        network = try files.network(
+            threads: engine.threads, panelFile: engine.keepsPanels ? files.panelFile : nil)
+=======
+        network = try files.network()
+        shared = nil
+>>>>>>> ready-server
+        served = ServedModel(
+            name: name.split(separator: "/").last.map { String($0) } ?? name, tokenizer: tokenizer,
+            template: try files.template(tokenizer).map { try .init($0) },
             endOfGeneration: try files.endOfGeneration(tokenizer), recommended: try files.recommendedSampling(),
             vocabulary: network.shape.vocabulary)
     }

@@ -102,6 +102,11 @@ struct BatchLine {
             if task.streams {
                 throw APIError("a batch job cannot stream; leave stream out", parameter: "stream", code: "unsupported_value")
             }
+            if task.service.timeout != nil {
+                throw APIError(
+                    "an answer of a batch job does not depend on time; leave timeout out", parameter: "timeout",
+                    code: "unsupported_value")
+            }
             return .generation(task)
         } catch {
             throw LineError(error, customID)

@@ -69,7 +69,7 @@ struct Feeder {
 
     // MARK: Before a step
 
-    mutating func feed(_ engine: EngineLoop, end: [Int32]) {
+    mutating func feed(_ engine: any JobEngine, end: [Int32]) {
         let decoding = active.values.count { $0.isPrefilled }
         let pages = engine.statistics.pages
         var place = 0
@@ -121,7 +121,7 @@ struct Feeder {
         return max(place / pageSize, known)
     }
 
-    private mutating func enter(_ candidate: Candidate, _ engine: EngineLoop, _ end: [Int32]) {
+    private mutating func enter(_ candidate: Candidate, _ engine: any JobEngine, _ end: [Int32]) {
         let id = nextID
         nextID += 1
         let inbox = inbox
@@ -141,7 +141,7 @@ struct Feeder {
     // MARK: After a step
 
     /// Takes what the step brought and returns the lines that are complete.
-    mutating func collect(_ engine: EngineLoop) -> [LineWork] {
+    mutating func collect(_ engine: any JobEngine) -> [LineWork] {
         var complete = ended
         ended.removeAll()
         owedRows = max(0, owedRows - max(0, tokenBudget - active.values.count { $0.isPrefilled }))
@@ -179,7 +179,7 @@ struct Feeder {
     }
 
     /// Ends the choices of a line that are under way.
-    private mutating func giveUp(_ work: LineWork, _ engine: EngineLoop) {
+    private mutating func giveUp(_ work: LineWork, _ engine: any JobEngine) {
         for (id, candidate) in active where candidate.work === work {
             leave(id)
             engine.cancel(id: id)

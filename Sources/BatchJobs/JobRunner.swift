@@ -5,7 +5,8 @@ internal import Storage
 
 /// Carries out what is left of a plan: feeds the engine step by step and writes what is finished.
 ///
-/// It steps the engine's loop itself, so that lines enter exactly when a step has room for them.
+/// It steps the engine's loop itself, so that lines enter exactly when a step has room for them; or it shares an engine that
+/// answers others too, whose steps it only waits for.
 final class JobRunner {
     private let job: BatchJob
     private let input: InputFile
@@ -15,7 +16,7 @@ final class JobRunner {
     private let report: (BatchJob.Progress) -> Void
     private let digest: UInt64
     private let created: Int
-    private var engine: EngineLoop?
+    private var engine: (any JobEngine)?
     private var embedder: Embedder?
     private var feeder: Feeder
     /// The last place of the plan that was read.
@@ -48,7 +49,7 @@ final class JobRunner {
         self.report = report
         digest = UInt64(try store.text("input_digest") ?? "") ?? 0
         created = try store.integer("created")
-        feeder = Feeder(sharesPrefixes: job.sharesPrefixes, configuration: job.engine)
+        feeder = Feeder(sharesPrefixes: job.sharesPrefixes, configuration: model.engine)
         figures = Figures(
             seconds: try store.real("seconds"), steps: try store.integer("steps"), active: try store.integer("active"))
         let sums = try store.sums()
@@ -122,7 +123,7 @@ final class JobRunner {
     /// The lines that fill a pass or two.
     private func embedSome() throws {
         var (count, tokens) = (0, 0)
-        while count < embeddings.count, tokens < 2 * job.engine.tokenBudget {
+        while count < embeddings.count, tokens < 2 * model.engine.tokenBudget {
             tokens += embeddings[count].task.inputs.reduce(0) { $0 + $1.count }
             count += 1
         }
@@ -133,7 +134,7 @@ final class JobRunner {
     /// The texts of several lines together; where one has no vector, each line by itself.
     private func embed(_ lines: [EmbeddingWork]) throws {
         guard !lines.isEmpty else { return }
-        let embedder = try embedder ?? Embedder(model: model.network, configuration: job.engine)
+        let embedder = try embedder ?? Embedder(model: model.network, configuration: model.engine)
         self.embedder = embedder
         for pooling in EmbeddingPooling.allCases {
             let group = lines.filter { $0.task.pooling == pooling }
@@ -171,7 +172,11 @@ final class JobRunner {
     // MARK: Steps
 
     private func step() throws {
-        let engine = try engine ?? EngineLoop(model: model.network, configuration: configuration)
+<<<<<<< HEAD
+        let engine = try engine ?? EngineLoop(model: model.network, configuration: model.engine)
+=======
+        let engine = try engine ?? ownOrShared()
+>>>>>>> ready-server
         self.engine = engine
         feeder.feed(engine, end: model.served.endOfGeneration)
         figures.active += feeder.activeCount
@@ -184,12 +189,20 @@ final class JobRunner {
         progress.running = feeder.activeCount
     }
 
+<<<<<<< HEAD
+=======
+    private func ownOrShared() throws -> any JobEngine {
+        if let shared = model.shared { return SharedEngine(shared) }
+        return try EngineLoop(model: model.network, configuration: configuration)
+    }
+
     private var configuration: EngineConfiguration {
         var configuration = job.engine
         configuration.sharesPrefixes = job.sharesPrefixes
         return configuration
     }
 
+>>>>>>> ready-server
     private func finish(_ work: LineWork) {
         if let error = work.error {
             record(work.line, work.customID, LineError(error, work.customID))

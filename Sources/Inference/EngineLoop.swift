@@ -41,7 +41,7 @@ public final class EngineLoop {
         self.model = model
         self.configuration = configuration
         self.storage = storage
-        let outputs = max(configuration.maximumRunning, 64)
+        let outputs = configuration.maximumOutputs
         scratch = Scratch(
             model: model, kernels: configuration.kernels ?? KernelTable.available[0],
             threads: configuration.threads ?? EngineConfiguration.availableCores,

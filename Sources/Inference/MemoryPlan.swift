@@ -48,7 +48,7 @@ extension EngineConfiguration {
         try validate()
         let page = max(1, layout.pageBytes(shape.cache, pageSize: pageSize))
         let context = contextLimit(shape)
-        let working = Scratch.bytes(shape, maximumRows: tokenBudget, maximumOutputs: max(maximumRunning, 64))
+        let working = Scratch.bytes(shape, maximumRows: tokenBudget, maximumOutputs: maximumOutputs)
         var plan = MemoryPlan(
             weights: shape.weightBytes, working: working, cache: 0, cacheTokens: 0, context: context,
             available: machine.availableMemory, isCacheGiven: cacheBytes != nil)

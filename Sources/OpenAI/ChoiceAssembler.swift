@@ -13,6 +13,10 @@ public struct ChoiceAssembler {
     /// The tokens so far; only where log-probabilities are wanted.
     private var tokens: [SampledToken] = []
     private var promptTokens: [PromptToken] = []
+    /// Tokens that were told of in a piece, and the characters of those of a completion.
+    private var toldTokens = 0
+    private var toldOffset = 0
+    private var hasBegun = false
     /// Set once nothing follows.
     public private(set) var finishReason: FinishReason?
     public private(set) var statistics = GenerationStatistics()
@@ -26,6 +30,8 @@ public struct ChoiceAssembler {
     }
 
     public var isFinished: Bool { finishReason != nil }
+    /// The stop text that ended the answer; nil where something else did, or nothing has yet.
+    public var stopText: String? { assembler.matched }
 
     /// Takes the next event and returns the text that became certain with it, often empty.
     public mutating func take(_ event: GenerationEvent) -> String {
@@ -63,9 +69,65 @@ public struct ChoiceAssembler {
         }
     }
 
+    // MARK: Pieces
+
+    /// What is before the first token of a streamed answer: the role in a conversation, the prompt where a completion repeats it.
+    /// Empty where there is nothing to say.
+    public mutating func opening() -> [JSONValue] {
+        switch task.endpoint {
+        case .chatCompletions:
+            return [
+                .members([
+                    "index": .integer(choice),
+                    "delta": .members(["role": .string("assistant"), "content": .string(""), "refusal": .null]),
+                    "logprobs": .null, "finish_reason": .null,
+                ])
+            ]
+        case .completions, .embeddings: return []
+        }
+    }
+
+    /// The choice in a piece of a streamed answer: text that became certain, with the log-probabilities of the tokens since
+    /// the last piece. nil where there is nothing to tell.
+    ///
+    /// - Parameter text: what ``take(_:)`` returned.
+    public mutating func piece(_ text: String) -> JSONValue? {
+        guard !text.isEmpty || isFinished || toldTokens < tokens.count || (!hasBegun && echo != nil) else { return nil }
+        defer {
+            toldTokens = tokens.count
+            hasBegun = true
+        }
+        let reason: JSONValue = .optional(finishReason?.rawValue)
+        switch task.endpoint {
+        case .chatCompletions:
+            let delta: JSONValue = isFinished && text.isEmpty ? .object([]) : .members(["content": .string(text)])
+            return .members([
+                "index": .integer(choice), "delta": delta,
+                "logprobs": toldTokens < tokens.count ? chatLogprobs(tokens[toldTokens...]) : .null,
+                "finish_reason": reason,
+            ])
+        case .completions, .embeddings:
+            let repeated = hasBegun ? "" : echo ?? ""
+            let (logprobs, offset) = completionLogprobs(
+                hasBegun ? [] : promptTokens, tokens[toldTokens...], offset: toldOffset)
+            toldOffset = offset
+            return .members([
+                "index": .integer(choice), "text": .string(repeated + text), "logprobs": logprobs,
+                "finish_reason": reason,
+            ])
+        }
+    }
+
+    private var echo: String? { task.echoed.map { $0[choice / task.samples] } }
+
     // MARK: Log-probabilities
 
-    private var chatLogprobs: JSONValue {
+    private var chatLogprobs: JSONValue { chatLogprobs(tokens[...]) }
+
+    /// The tokens with their log-probabilities, as a conversation tells them; empty where they were not asked for.
+    public var logprobContent: [JSONValue] { chatLogprobs["content"]?.arrayValue ?? [] }
+
+    private func chatLogprobs(_ tokens: ArraySlice<SampledToken>) -> JSONValue {
         guard task.sampling.logprobs != nil else { return .null }
         let content = tokens.map { token -> JSONValue in
             guard case .object(let members) = described(token.id, token.logprob) else { return .null }
@@ -83,12 +145,18 @@ public struct ChoiceAssembler {
         ])
     }
 
-    private var completionLogprobs: JSONValue {
-        guard task.sampling.logprobs != nil else { return .null }
+    private var completionLogprobs: JSONValue { completionLogprobs(promptTokens, tokens[...], offset: 0).object }
+
+    /// - Parameter start: characters before the first token.
+    /// - Returns: also the characters up to the end of the last one.
+    private func completionLogprobs(
+        _ promptTokens: [PromptToken], _ tokens: ArraySlice<SampledToken>, offset start: Int
+    ) -> (object: JSONValue, end: Int) {
+        guard task.sampling.logprobs != nil else { return (.null, start) }
         let entries =
             promptTokens.map { ($0.id, $0.logprob, $0.topLogprobs) }
             + tokens.map { ($0.id, $0.logprob, $0.topLogprobs) }
-        var offset = 0
+        var offset = start
         var offsets: [JSONValue] = []
         var names: [JSONValue] = []
         var logprobs: [JSONValue] = []
@@ -102,10 +170,11 @@ public struct ChoiceAssembler {
             logprobs.append(logprob.map(JSONValue.float) ?? .null)
             tops.append(logprob == nil ? .null : topObject(top))
         }
-        return .members([
+        let object = JSONValue.members([
             "tokens": .array(names), "token_logprobs": .array(logprobs),
             "top_logprobs": task.sampling.logprobs == 0 ? .null : .array(tops), "text_offset": .array(offsets),
         ])
+        return (object, offset)
     }
 
     /// Likely tokens by their text. Of two with one text, as broken characters have it, the likelier stays.

@@ -6,6 +6,10 @@ public struct EmbeddingTask: Sendable {
     /// Tokens of each input.
     public let inputs: [[Int32]]
     public let pooling: EmbeddingPooling
+    /// How it wants to be served.
+    public let service: ServiceFields
+    /// Fields of the body that are not known here and were passed over; only where defaults let them pass.
+    public let ignored: [String]
     /// Whether vectors are written as base64 of little-endian single precision instead of lists of numbers.
     public let isBase64: Bool
 
@@ -13,9 +17,11 @@ public struct EmbeddingTask: Sendable {
     /// of the last token, `mean` the mean over all tokens.
     ///
     /// - Throws: ``APIError`` for what is missing, of the wrong kind, unknown, or not supported.
-    public init(_ body: JSONValue, model: ServedModel) throws(APIError) {
+    public init(
+        _ body: JSONValue, model: ServedModel, defaults: RequestDefaults = RequestDefaults()
+    ) throws(APIError) {
         var fields = try RequestFields(body)
-        fields.accept(["user"])
+        fields.accept(["safety_identifier"])
         _ = try fields.text("model")
         guard let value = fields.value("input") else { throw .invalid("input", "the body has no input") }
         inputs = try InputTexts(value, field: "input", model).tokens
@@ -32,7 +38,8 @@ public struct EmbeddingTask: Sendable {
             throw .invalid("pooling", "pooling is '\(name)'; it must be last or mean")
         }
         self.pooling = pooling
-        try fields.refuseUnknown()
+        service = try ServiceFields(&fields)
+        ignored = try fields.unknown(defaults)
     }
 
     /// The body of the response.

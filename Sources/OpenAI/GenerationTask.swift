@@ -23,6 +23,10 @@ public struct GenerationTask: Sendable {
     public let streams: Bool
     /// Whether a last piece tells the usage.
     public let streamsUsage: Bool
+    /// How it wants to be served; nothing of it changes a token, except that a time limit may end an answer.
+    public let service: ServiceFields
+    /// Fields of the body that are not known here and were passed over; only where defaults let them pass.
+    public let ignored: [String]
     /// Texts of the prompts where the answer repeats them; nil where it does not.
     let echoed: [String]?
     /// How many likely tokens to report for each of the prompt's; nil reports nothing of the prompt.

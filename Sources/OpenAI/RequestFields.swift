@@ -1,7 +1,8 @@
 internal import Text
 
 /// The fields of a request's body. Each is asked for once by name; what nobody asked for is unknown, and an unknown
-/// field is an error: nothing that a request says is passed over in silence. A field that is null is absent.
+/// field is an error, or, where defaults say so, reported: nothing that a request says is passed over in silence. A field that
+/// is null is absent.
 struct RequestFields {
     private let members: [JSONValue.Member]
     private var known: Set<String> = []
@@ -20,6 +21,17 @@ struct RequestFields {
 
     /// Takes note of fields that change nothing about an answer.
     mutating func accept(_ names: [String]) { known.formUnion(names) }
+
+    /// Names of the fields that no one asked for, each as often as it occurs.
+    ///
+    /// - Throws: ``APIError`` for the first of them, unless defaults let them pass.
+    func unknown(_ defaults: RequestDefaults) throws(APIError) -> [String] {
+        guard defaults.ignoresUnknownFields else {
+            try refuseUnknown()
+            return []
+        }
+        return members.filter { !known.contains($0.key) && !$0.value.isNull }.map(\.key)
+    }
 
     /// Refuses what no one asked for.
     func refuseUnknown() throws(APIError) {

@@ -12,12 +12,28 @@ public struct ResponseHeader: Sendable {
     /// Whether the usage tells how much of the prompt was found in the cache. That depends on what else ran, so whoever
     /// wants the same bytes for the same request leaves it out.
     public var tellsCachedTokens: Bool
+    /// What the weights and the arithmetic are known by; nil leaves it out.
+    public var fingerprint: String?
+    /// The class of service that the answer had; nil leaves it out.
+    public var serviceTier: String?
 
-    public init(id: String, created: Int, model: String, tellsCachedTokens: Bool = true) {
+    public init(
+        id: String, created: Int, model: String, tellsCachedTokens: Bool = true, fingerprint: String? = nil,
+        serviceTier: String? = nil
+    ) {
         self.id = id
         self.created = created
         self.model = model
         self.tellsCachedTokens = tellsCachedTokens
+        self.fingerprint = fingerprint
+        self.serviceTier = serviceTier
+    }
+
+    /// The members that are there only where they are known.
+    var optionalMembers: [JSONValue.Member] {
+        [("system_fingerprint", fingerprint), ("service_tier", serviceTier)].compactMap { name, value in
+            value.map { JSONValue.Member(key: name, value: .string($0)) }
+        }
     }
 }
 
@@ -26,13 +42,33 @@ extension GenerationTask {
     ///
     /// `seed` is no field of the API: it tells what to give to get the same answer again.
     public func response(_ choices: [ChoiceAssembler], _ header: ResponseHeader) -> JSONValue {
+        let usage = usage(choices.map(\.statistics), header)
+        return .object(
+            members(header, isPiece: false) + [
+                JSONValue.Member(key: "choices", value: .array(choices.map(\.object))),
+                JSONValue.Member(key: "usage", value: usage),
+                JSONValue.Member(key: "seed", value: .integer(Int(truncatingIfNeeded: seed))),
+            ] + header.optionalMembers)
+    }
+
+    /// A piece of a streamed response.
+    ///
+    /// - Parameter usage: of the whole answer, in the piece after the last; null in the others where a usage is wanted.
+    public func piece(_ choices: [JSONValue], _ header: ResponseHeader, usage: JSONValue? = nil) -> JSONValue {
+        var all = members(header, isPiece: true) + [JSONValue.Member(key: "choices", value: .array(choices))]
+        if streamsUsage { all.append(JSONValue.Member(key: "usage", value: usage ?? .null)) }
+        return .object(all + header.optionalMembers)
+    }
+
+    private func members(_ header: ResponseHeader, isPiece: Bool) -> [JSONValue.Member] {
         let isChat = endpoint == .chatCompletions
-        return .members([
-            "id": .string((isChat ? "chatcmpl-" : "cmpl-") + header.id),
-            "object": .string(isChat ? "chat.completion" : "text_completion"), "created": .integer(header.created),
-            "model": .string(header.model), "choices": .array(choices.map(\.object)),
-            "usage": usage(choices.map(\.statistics), header), "seed": .integer(Int(truncatingIfNeeded: seed)),
-        ])
+        let object = isChat ? (isPiece ? "chat.completion.chunk" : "chat.completion") : "text_completion"
+        return [
+            JSONValue.Member(key: "id", value: .string((isChat ? "chatcmpl-" : "cmpl-") + header.id)),
+            JSONValue.Member(key: "object", value: .string(object)),
+            JSONValue.Member(key: "created", value: .integer(header.created)),
+            JSONValue.Member(key: "model", value: .string(header.model)),
+        ]
     }
 
     /// Tokens in and out. A prompt counts once, however many samples it has.

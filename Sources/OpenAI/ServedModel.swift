@@ -46,6 +46,10 @@ public struct RequestDefaults: Sendable, Equatable {
     public var temperature: Float?
     /// Where randomness comes from.
     public var seed: UInt64 = 0
+    /// Whether fields that are not known are passed over and named in the task, instead of being refused.
+    public var ignoresUnknownFields = false
+    /// The most answers to one prompt.
+    public var maximumSamples = 128
 
     public init() {}
 }
