@@ -113,25 +113,22 @@ public struct BatchJob: Sendable {
     ///   - announce: is told where memory will go before it is taken.
     ///   - report: called between steps.
     /// - Throws: ``JobError``, `StorageError`, `CheckpointError`, `EngineError`: nothing that a line does wrong.
-<<<<<<< HEAD
     public func run(
         stops: @escaping () -> Bool, announce: (MemoryPlan) -> Void = { _ in }, report: @escaping (Progress) -> Void
-=======
-    public func run(stops: @escaping () -> Bool, report: @escaping (Progress) -> Void) throws -> Outcome {
-        try run(stops: stops, report: report) { try JobModel(model) }
+    ) throws -> Outcome {
+        try run(stops: stops, report: report) { try JobModel(model, engine, sharesPrefixes: sharesPrefixes, announce) }
     }
 
-    /// Runs the job, as ``run(stops:report:)`` does, on a model that answers others too: its lines are the ones for which nobody
-    /// waits. `model` only tells what a job was begun with.
+    /// Runs the job, as ``run(stops:announce:report:)`` does, on a model that answers others too: its lines are the ones for which
+    /// nobody waits. `model` only tells what a job was begun with.
     public func run(
         on language: LanguageModel, stops: @escaping () -> Bool, report: @escaping (Progress) -> Void
     ) throws -> Outcome {
-        try run(stops: stops, report: report) { JobModel(language, name: model) }
+        try run(stops: stops, report: report) { JobModel(language, name: model, engine) }
     }
 
     private func run(
         stops: @escaping () -> Bool, report: @escaping (Progress) -> Void, load: () throws -> JobModel
->>>>>>> ready-server
     ) throws -> Outcome {
         let file = try InputFile(input)
         let isThere = access(output, F_OK) == 0
@@ -147,11 +144,7 @@ public struct BatchJob: Sendable {
         }
         // Progress without its output is of a job that somebody has thrown away.
         if !isThere { JobStore.remove(output: output) }
-<<<<<<< HEAD
-        let loaded = try JobModel(model, engine, sharesPrefixes: sharesPrefixes, announce)
-=======
         let loaded = try load()
->>>>>>> ready-server
         let out = try OutputFile(output, isNew: !isThere)
         let store = try JobStore(output: output)
         do {
@@ -245,22 +238,20 @@ public struct BatchJob: Sendable {
 struct JobModel {
     let network: any Model
     let served: ServedModel
-<<<<<<< HEAD
     /// How its engine uses the machine, with what was planned filled in.
     let engine: EngineConfiguration
-=======
     /// An engine that answers others too; nil where the job makes its own.
     let shared: Engine?
 
-    init(_ language: LanguageModel, name: String) {
+    init(_ language: LanguageModel, name: String, _ configuration: EngineConfiguration) {
         network = language.engine.model
+        engine = configuration
+        shared = language.engine
         let plain = ServedModel(language)
         served = ServedModel(
             name: name, tokenizer: plain.tokenizer, template: plain.template, endOfGeneration: plain.endOfGeneration,
             recommended: plain.recommended, vocabulary: plain.vocabulary)
-        shared = language.engine
     }
->>>>>>> ready-server
 
     init(
         _ name: String, _ configuration: EngineConfiguration, sharesPrefixes: Bool, _ announce: (MemoryPlan) -> Void
@@ -274,13 +265,9 @@ struct JobModel {
         if engine.prefixStore?.model == "" { engine.prefixStore!.model = files.identity }
         self.engine = engine
         let tokenizer = try files.tokenizer()
-<<<<<<< HEAD
+        shared = nil
         network = try files.network(
             threads: engine.threads, panelFile: engine.keepsPanels ? files.panelFile : nil)
-=======
-        network = try files.network()
-        shared = nil
->>>>>>> ready-server
         served = ServedModel(
             name: name.split(separator: "/").last.map { String($0) } ?? name, tokenizer: tokenizer,
             template: try files.template(tokenizer).map { try .init($0) },

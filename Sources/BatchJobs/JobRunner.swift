@@ -172,11 +172,7 @@ final class JobRunner {
     // MARK: Steps
 
     private func step() throws {
-<<<<<<< HEAD
-        let engine = try engine ?? EngineLoop(model: model.network, configuration: model.engine)
-=======
         let engine = try engine ?? ownOrShared()
->>>>>>> ready-server
         self.engine = engine
         feeder.feed(engine, end: model.served.endOfGeneration)
         figures.active += feeder.activeCount
@@ -189,20 +185,11 @@ final class JobRunner {
         progress.running = feeder.activeCount
     }
 
-<<<<<<< HEAD
-=======
     private func ownOrShared() throws -> any JobEngine {
         if let shared = model.shared { return SharedEngine(shared) }
-        return try EngineLoop(model: model.network, configuration: configuration)
+        return try EngineLoop(model: model.network, configuration: model.engine)
     }
 
-    private var configuration: EngineConfiguration {
-        var configuration = job.engine
-        configuration.sharesPrefixes = job.sharesPrefixes
-        return configuration
-    }
-
->>>>>>> ready-server
     private func finish(_ work: LineWork) {
         if let error = work.error {
             record(work.line, work.customID, LineError(error, work.customID))

@@ -114,7 +114,7 @@ public final class Ops {
     public func gatedProducts(
         _ input: ProductInput, gate: (PackedWeight, Rows), up: (PackedWeight, Rows), _ activation: GateActivation
     ) {
-        guard gate.0.preparation == up.0.preparation, gate.0.type.isQuantized == up.0.type.isQuantized else {
+        guard gate.0.preparation == up.0.preparation else {
             products(input, gate, up)
             switch activation {
             case .silu: gatedSiLU(gate.1, up.1)
@@ -128,7 +128,7 @@ public final class Ops {
         arguments.parts.0 = gate.0.part(into: gate.1)
         arguments.parts.1 = up.0.part(into: gate.1)
         arguments.part_count = 2
-        arguments.gate = Int32((activation == .silu ? APUS_GATE_SILU : APUS_GATE_GELU).rawValue)
+        arguments.gate = Int32(activation == .silu ? APUS_GATE_SILU : APUS_GATE_GELU)
         product(input, &arguments, panels: gate.0.panels, weight: gate.0, elements: 2 * gate.0.outputs)
     }
 
