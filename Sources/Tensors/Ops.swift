@@ -4,6 +4,9 @@ internal import CKernels
     internal import Glibc
 #endif
 
+/// What a gate's outputs go through before they meet the other product.
+public enum GateActivation: Sendable { case silu, gelu }
+
 /// Everything a model can do with rows: whole operations over a batch, shared out over threads below this line.
 ///
 /// One object per engine, used by one thread. An operation on a small batch runs on the calling thread; how the work
@@ -105,6 +108,29 @@ public final class Ops {
         product(
             input, &arguments, panels: first.0.panels + second.0.panels, weight: first.0,
             elements: first.0.outputs + second.0.outputs)
+    }
+
+    /// gate = activation(input · gateᵀ) × (input · upᵀ), in one region and without a place for the second product, unless the
+    /// two weights read their input in different ways; `up.1` is written to then.
+    public func gatedProducts(
+        _ input: ProductInput, gate: (PackedWeight, Rows), up: (PackedWeight, Rows), _ activation: GateActivation
+    ) {
+        guard gate.0.preparation == up.0.preparation else {
+            products(input, gate, up)
+            switch activation {
+            case .silu: gatedSiLU(gate.1, up.1)
+            case .gelu: gatedGELU(gate.1, up.1)
+            }
+            return
+        }
+        check(input, gate.0, gate.1)
+        check(input, up.0, gate.1)
+        var arguments = apus_product_arguments()
+        arguments.parts.0 = gate.0.part(into: gate.1)
+        arguments.parts.1 = up.0.part(into: gate.1)
+        arguments.part_count = 2
+        arguments.gate = Int32(activation == .silu ? APUS_GATE_SILU : APUS_GATE_GELU)
+        product(input, &arguments, panels: gate.0.panels, weight: gate.0, elements: 2 * gate.0.outputs)
     }
 
     /// Three products of one input at once.

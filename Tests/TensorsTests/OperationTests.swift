@@ -14,7 +14,9 @@ import Testing
     static let floatTypes = [APUS_F32, APUS_F16, APUS_BF16]
 
     /// [rows][outputs], with the rows in one call.
-    static func product(_ table: KernelTable, _ type: Int, _ weight: [[Float]], _ rows: [[Float]]) -> [[Float]] {
+    static func product(_ table: KernelTable, _ type: Int, _ weight: [[Float]], _ rows: [[Float]], cachedBytes: Int = 0)
+        -> [[Float]]
+    {
         let inputs = weight[0].count
         let stride = (weight.count + 31) / 32 * 32
         var bytes: [UInt8] = []
@@ -47,6 +49,7 @@ import Testing
                         arguments.part_count = 1
                         arguments.rows = Int64(rows.count)
                         arguments.activations = UnsafePointer(tiled)
+                        arguments.cached_bytes = Int64(cachedBytes)
                         scratch { table.kernels.product(&arguments, 0, Int64(stride / 32), $0) }
                         withExtendedLifetime(panels) {}
                     }
@@ -73,6 +76,22 @@ import Testing
                         sameRows(result, Array(expected.suffix(count))),
                         "\(table.name): \(count) rows, \(inputs) inputs")
                 }
+            }
+        }
+    }
+
+    /// Many rows go through the panels in several passes, as many rows at once as a cache is said to hold.
+    @Test func passesDoNotMatter() {
+        var random = SeededGenerator(state: 21)
+        let weight = gaussianRows(40, 200, &random).map { row in
+            row.map { Float(bitPattern: Float(Float16($0)).bitPattern & 0xFFFF_0000) }
+        }
+        let rows = gaussianRows(131, 200, &random)
+        let expected = rows.map { OperationReference.product(weight, $0) }
+        for table in KernelTable.all {
+            for cached in [0, 100_000, 1 << 30] {
+                let result = Self.product(table, Int(APUS_BF16), weight, rows, cachedBytes: cached)
+                #expect(sameRows(result, expected), "\(table.name): \(cached) bytes")
             }
         }
     }

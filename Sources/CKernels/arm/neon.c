@@ -37,6 +37,11 @@ INLINE v16f half_load(const uint16_t *p) {
     return values;
 }
 
+INLINE v16f scale16(v16f p, v16f n, v16f shifted) {
+    (void)n;
+    return scale_by_bits(p, shifted);
+}
+
 INLINE v32b look_up(const int8_t table[16], v32b indices) {
     const uint8x16_t values = vld1q_u8((const uint8_t *)table);
     uint8x16_t halves[2];
@@ -91,8 +96,8 @@ INLINE v16i dot_step(v16i sum, code_run *run, v16i weights, int32_t codes, int w
 #include "../formats.inc"
 #include "../panels.inc"
 #include "../tiles.inc"
-#include "../product.inc"
 #include "../rows.inc"
+#include "../product.inc"
 #include "../attention.inc"
 
 #pragma clang attribute pop

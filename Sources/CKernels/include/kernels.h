@@ -83,13 +83,19 @@ typedef struct {
 
 #define APUS_PRODUCT_PARTS 4
 
+/// How a gate meets the other product: x = silu(x) × other, x = gelu_tanh(x) × other.
+enum { APUS_GATE_NONE = 0, APUS_GATE_SILU = 1, APUS_GATE_GELU = 2 };
+
 /// Items: panels of all parts, one part after another. out [rows][out_stride] = x · weightᵀ. The parts share their
 /// activations: codes with what is prepared for quantized weights, tiled floats for float weights.
+/// With a gate, items are the panels of the first of two parts of one size: its outputs are gated by the second's, which are
+/// written nowhere.
 typedef struct {
     apus_product_part parts[APUS_PRODUCT_PARTS];
     int32_t part_count;
     int64_t rows;
     const uint8_t *activations;
+    int32_t gate;
     int64_t cached_bytes;   // of activations that should stay in a core's own cache while panels pass by
 } apus_product_arguments;
 
@@ -162,13 +168,16 @@ typedef struct {
 
 /// Slots of a span: what attention may compute apart and then merge.
 #define APUS_SPAN_SLOTS 512
+/// Queries that attention takes through the cache together.
+#define APUS_ITEM_QUERIES 48
 
-/// Items: tiles × cache heads × spans. out [rows][out_stride]: heads × value_dim. A tile is some successive rows that share
+/// Items: cache heads × tiles × spans. out [rows][out_stride]: heads × value_dim. A tile is some successive rows that share
 /// pages. With more than one span, `attention` writes partials and `attention_merge` (items: rows × query heads) the output.
 typedef struct {
     apus_cache_layer layer;
     const apus_cache_row *rows;
     const int32_t *tiles;   // first row of each tile, and one past the last tile's last
+    int64_t tile_count;
     const float *queries;
     int64_t query_stride;
     float *out;

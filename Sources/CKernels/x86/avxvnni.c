@@ -35,8 +35,8 @@ INLINE v16i dot_step(v16i sum, code_run *run, v16i weights, int32_t codes, int w
 #include "../formats.inc"
 #include "../panels.inc"
 #include "../tiles.inc"
-#include "../product.inc"
 #include "../rows.inc"
+#include "../product.inc"
 #include "../attention.inc"
 
 #pragma clang attribute pop

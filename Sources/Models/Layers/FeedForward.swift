@@ -2,7 +2,7 @@ internal import Tensors
 
 /// The feed-forward part of a block: gated (act(gate x) × up x) or plain (act(up x)), then projected down.
 struct FeedForward: Sendable {
-    enum Activation: Sendable { case silu, gelu }
+    typealias Activation = GateActivation
 
     var gate: Linear?
     var up: Linear
@@ -18,10 +18,14 @@ struct FeedForward: Sendable {
         let inner = scratch.gate.rows(count).columns(0, width: up.weight.outputs)
         if let gate {
             let ups = scratch.up.rows(count).columns(0, width: up.weight.outputs)
-            Linear.both(input, (gate, inner), (up, ups), ops)
-            switch activation {
-            case .silu: ops.gatedSiLU(inner, ups)
-            case .gelu: ops.gatedGELU(inner, ups)
+            if gate.bias == nil, up.bias == nil {
+                ops.gatedProducts(input, gate: (gate.weight, inner), up: (up.weight, ups), activation)
+            } else {
+                Linear.both(input, (gate, inner), (up, ups), ops)
+                switch activation {
+                case .silu: ops.gatedSiLU(inner, ups)
+                case .gelu: ops.gatedGELU(inner, ups)
+                }
             }
         } else {
             up(input, into: inner, ops)
