@@ -47,7 +47,12 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "Conversation", dependencies: ["Apus", "Inference", "Text"], swiftSettings: strict),
         .target(
-            name: "Evaluation", dependencies: ["Apus", "Inference", "Models", "Checkpoints"], swiftSettings: strict),
+            name: "Evaluation", dependencies: ["Apus", "Inference", "Models", "Checkpoints", "Tensors", "Text"],
+            swiftSettings: strict),
+        .target(
+            name: "Compression",
+            dependencies: ["Evaluation", "Apus", "Inference", "Models", "Checkpoints", "Tensors", "Text"],
+            swiftSettings: strict),
         .target(
             name: "Benchmarking", dependencies: ["Inference", "Models", "Checkpoints", "Tensors", "CKernels"],
             swiftSettings: strict),
@@ -82,12 +87,16 @@ let package = Package(
         .executableTarget(
             name: "CLI",
             dependencies: [
-                "Apus", "BatchJobs", "Benchmarking", "Conversation", "Evaluation", "Inference", "Models", "OpenAI",
-                "Checkpoints", "Tensors", "Text",
+                "Apus", "BatchJobs", "Benchmarking", "Compression", "Conversation", "Evaluation", "Inference", "Models",
+                "OpenAI", "Checkpoints", "Tensors", "Text",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
 
+        // What Benchmarks/token_gap.py and trace_replay.py run; no product.
+        .executableTarget(
+            name: "EngineRuns", dependencies: ["Apus", "Inference"], path: "Benchmarks/EngineRuns",
+            swiftSettings: strict),
         .target(
             name: "TestKit", dependencies: ["Inference", "Models", "Checkpoints", "Tensors"], swiftSettings: strict),
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
@@ -114,6 +123,12 @@ let package = Package(
             dependencies: ["Evaluation", "TestKit", "Apus", "Inference", "Models", "Checkpoints"],
             resources: [.copy("Goldens")], swiftSettings: strict),
         .testTarget(
+            name: "CompressionTests",
+            dependencies: [
+                "Compression", "Evaluation", "TestKit", "Apus", "Inference", "Models", "Checkpoints", "Tensors", "Text",
+            ],
+            resources: [.copy("Goldens")], swiftSettings: strict),
+        .testTarget(
             name: "BenchmarkingTests", dependencies: ["Benchmarking", "Inference", "Models", "Checkpoints", "Tensors"],
             swiftSettings: strict),
         .testTarget(
@@ -122,6 +137,12 @@ let package = Package(
                 "BatchJobs", "OpenAI", "Storage", "TestKit", "Apus", "Inference", "Models", "Checkpoints", "Text", "CLI",
             ],
             resources: [.copy("Goldens")], swiftSettings: strict),
+        .testTarget(
+            name: "ServerTests",
+            dependencies: [
+                "Server", "OpenAI", "Text", .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
         // The tests run the command as a process; the dependency makes sure that it is built.
         .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: strict),
     ]

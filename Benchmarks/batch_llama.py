@@ -93,7 +93,8 @@ class Server:
         slot.tokens.append(token)
         return row
 
-    def step(self, output_tokens):
+    def step(self):
+        """One pass. Returns the requests that got a token, and those of them that are finished."""
         batch = self.batch
         batch.n_tokens = 0
         wanted = []
@@ -111,28 +112,39 @@ class Server:
                 if is_last:
                     wanted.append((slot, row))
         assert c.llama_decode(self.context, batch) == 0
-        finished = []
+        advanced, finished = [], []
         for slot, row in wanted:
             scores = np.ctypeslib.as_array(c.llama_get_logits_ith(self.context, row), shape=(self.vocabulary,))
             slot.generated.append(int(scores.argmax()))
             self.generated += 1
-            if len(slot.generated) == output_tokens:
+            advanced.append(slot.request)
+            if len(slot.generated) == slot.request["output"]:
                 finished.append(slot.request)
                 slot.request = None
-        return finished
+        return advanced, finished
+
+    def take(self, waiting):
+        """Gives free slots to those that wait, in order."""
+        while waiting and any(slot.request is None for slot in self.slots):
+            self.assign(waiting.pop(0))
 
     def run(self, prompts, output_tokens):
-        waiting = [{"prompt": prompt} for prompt in prompts]
+        waiting = [{"prompt": prompt, "output": output_tokens} for prompt in prompts]
         done = 0
         while done < len(prompts):
-            while waiting and any(slot.request is None for slot in self.slots):
-                self.assign(waiting.pop(0))
-            done += len(self.step(output_tokens))
+            self.take(waiting)
+            done += len(self.step()[1])
+
+
+def silence():
+    """llama.cpp's log goes nowhere. The result must be kept."""
+    quiet = c.llama_log_callback(lambda level, text, data: None)
+    c.llama_log_set(quiet, ctypes.c_void_p())
+    return quiet
 
 
 def main(path, job, slots=16, threads=2):
-    quiet = c.llama_log_callback(lambda level, text, data: None)
-    c.llama_log_set(quiet, ctypes.c_void_p())
+    quiet = silence()  # noqa: F841
     start = time.perf_counter()
     longest = JOBS[job]["prefix_tokens"][1] + JOBS[job]["unique_tokens"] + JOBS[job]["output_tokens"]
     server = Server(path, slots, threads, slots * -(-longest // 256) * 256)

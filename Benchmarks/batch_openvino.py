@@ -1,9 +1,9 @@
 """A job through OpenVINO GenAI's continuous batching with prefix caching: batch_openvino.py MODEL_FOLDER JOB [threads=2]
 
-The folder is an export for OpenVINO with INT8 weights (optimum-cli export openvino --weight-format int8) of the same shape with
-random weights. All requests are added at the beginning; the pipeline schedules them.
+The folder is a model for OpenVINO with INT8 weights, as peers/openvino_model.py makes it of the same file in F16. All requests are added at the beginning; the pipeline schedules them.
 """
 import json
+import pathlib
 import sys
 import time
 
@@ -25,7 +25,8 @@ def main(folder, job, threads=2):
     pipeline = openvino_genai.ContinuousBatchingPipeline(
         folder, openvino_genai.Tokenizer(folder), scheduler, "CPU", INFERENCE_NUM_THREADS=int(threads))
     settings = JOBS[job]
-    job = make_job(vocabulary=49152, **settings)
+    told = pathlib.Path(folder) / "vocabulary"
+    job = make_job(vocabulary=int(told.read_text()) if told.exists() else 49152, **settings)
     options = openvino_genai.GenerationConfig(max_new_tokens=job["output_tokens"], ignore_eos=True, do_sample=False, eos_token_id=0)
     handles = [
         pipeline.add_request(number, openvino.Tensor(np.array([prompt], np.int64)), options)

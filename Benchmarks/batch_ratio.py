@@ -1,10 +1,12 @@
 """Batch jobs with shared prefixes: apus batch against itself without sharing and on sorted input, llama.cpp and OpenVINO GenAI.
 
-    batch_ratio.py --apus .build/release/apus --model MODEL.gguf --job 135M-quarter [--openvino FOLDER] [--rounds 3] [--only names]
+    apus bench --shape llama-135m --format q4_0 --prompt 0 --generate 0 --keep MODELS
+    batch_ratio.py --apus .build/release/apus --model MODELS/random-llama-135m-q4_0.gguf --job 135M-quarter [--openvino FOLDER] [--rounds 3] [--only names]
 
 Every round runs each of them once, one after the other, as a process of its own; times are of whole processes, loading included.
 Printed are medians and their ratios to apus batch. Prompts are lists of random token ids (batch_job.py), answers are greedy and of
-fixed length. The Python that runs this needs llama-cpp-python, openvino-genai and numpy for the peers.
+fixed length. The peers need llama-cpp-python, openvino-genai and numpy: in the Python that runs this, or in those named by --llama-python and
+--openvino-python, such as the environments that peers/peers.py makes. FOLDER is a model for OpenVINO made by peers/openvino_model.py.
 """
 import argparse
 import json
@@ -41,6 +43,8 @@ def main():
     arguments.add_argument("--model", required=True)
     arguments.add_argument("--job", choices=JOBS, default="135M-quarter")
     arguments.add_argument("--openvino", help="folder of the exported model")
+    arguments.add_argument("--llama-python", default=sys.executable)
+    arguments.add_argument("--openvino-python", default=sys.executable)
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("--vocabulary", type=int, default=49152)
@@ -65,11 +69,11 @@ def main():
             "apus batch, sorted input": lambda: apus("sorted"),
             "apus batch --no-sharing": lambda: apus("shuffled", "--no-sharing"),
             "llama.cpp, 16 slots": lambda: timed(
-                [sys.executable, HERE / "batch_llama.py", options.model, options.job, 16, options.threads]),
+                [options.llama_python, HERE / "batch_llama.py", options.model, options.job, 16, options.threads]),
         }
         if options.openvino:
             runs["OpenVINO GenAI"] = lambda: timed(
-                [sys.executable, HERE / "batch_openvino.py", options.openvino, options.job, options.threads])
+                [options.openvino_python, HERE / "batch_openvino.py", options.openvino, options.job, options.threads])
         if options.only:
             runs = {name: runs[name] for name in options.only}
         seconds = {name: [] for name in runs}

@@ -207,12 +207,14 @@ def main():
     inside(arguments.environment, "load", PACKAGES)
     place = os.path.abspath(arguments.environment)
     llama = build_llama(place)
-    model = f"{place}/random-{arguments.shape}-{arguments.format}.gguf"
+    shape, form = f"llama-{arguments.shape.lower()}", arguments.format.lower()
+    model = f"{place}/random-{shape}-{form}.gguf"
     if not os.path.exists(model):
         note(f"making {model}")
         subprocess.run(
-            [sys.executable, f"{os.path.dirname(HERE)}/random_gguf.py", arguments.shape, arguments.format, model],
+            [arguments.apus, "bench", "--shape", shape, "--format", form, "--prompt", "0", "--generate", "0", "--keep", place],
             check=True,
+            stdout=subprocess.DEVNULL,
         )
     if arguments.prepare:
         return

@@ -110,18 +110,21 @@ public struct BatchJob: Sendable {
     ///
     /// - Parameters:
     ///   - stops: asked between steps.
+    ///   - announce: is told where memory will go before it is taken.
     ///   - report: called between steps.
     /// - Throws: ``JobError``, `StorageError`, `CheckpointError`, `EngineError`: nothing that a line does wrong.
-    public func run(stops: @escaping () -> Bool, report: @escaping (Progress) -> Void) throws -> Outcome {
-        try run(stops: stops, report: report) { try JobModel(model) }
+    public func run(
+        stops: @escaping () -> Bool, announce: (MemoryPlan) -> Void = { _ in }, report: @escaping (Progress) -> Void
+    ) throws -> Outcome {
+        try run(stops: stops, report: report) { try JobModel(model, engine, sharesPrefixes: sharesPrefixes, announce) }
     }
 
-    /// Runs the job, as ``run(stops:report:)`` does, on a model that answers others too: its lines are the ones for which nobody
-    /// waits. `model` only tells what a job was begun with.
+    /// Runs the job, as ``run(stops:announce:report:)`` does, on a model that answers others too: its lines are the ones for which
+    /// nobody waits. `model` only tells what a job was begun with.
     public func run(
         on language: LanguageModel, stops: @escaping () -> Bool, report: @escaping (Progress) -> Void
     ) throws -> Outcome {
-        try run(stops: stops, report: report) { JobModel(language, name: model) }
+        try run(stops: stops, report: report) { JobModel(language, name: model, engine) }
     }
 
     private func run(
@@ -235,25 +238,39 @@ public struct BatchJob: Sendable {
 struct JobModel {
     let network: any Model
     let served: ServedModel
+    /// How its engine uses the machine, with what was planned filled in.
+    let engine: EngineConfiguration
     /// An engine that answers others too; nil where the job makes its own.
     let shared: Engine?
 
-    init(_ language: LanguageModel, name: String) {
+    init(_ language: LanguageModel, name: String, _ configuration: EngineConfiguration) {
         network = language.engine.model
+        engine = configuration
+        shared = language.engine
         let plain = ServedModel(language)
         served = ServedModel(
             name: name, tokenizer: plain.tokenizer, template: plain.template, endOfGeneration: plain.endOfGeneration,
             recommended: plain.recommended, vocabulary: plain.vocabulary)
-        shared = language.engine
     }
 
-    init(_ name: String) throws {
+    init(
+        _ name: String, _ configuration: EngineConfiguration, sharesPrefixes: Bool, _ announce: (MemoryPlan) -> Void
+    ) throws {
         let files = try ModelFiles(name)
+        var engine = configuration
+        engine.sharesPrefixes = sharesPrefixes
+        let plan = try engine.memoryPlan(try files.shape())
+        announce(plan)
+        engine.cacheBytes = plan.cache
+        if engine.prefixStore?.model == "" { engine.prefixStore!.model = files.identity }
+        self.engine = engine
         let tokenizer = try files.tokenizer()
-        network = try files.network()
         shared = nil
+        network = try files.network(
+            threads: engine.threads, panelFile: engine.keepsPanels ? files.panelFile : nil)
         served = ServedModel(
-            name: name.split(separator: "/").last.map { String($0) } ?? name, tokenizer: tokenizer, template: try files.template(tokenizer).map { try .init($0) },
+            name: name.split(separator: "/").last.map { String($0) } ?? name, tokenizer: tokenizer,
+            template: try files.template(tokenizer).map { try .init($0) },
             endOfGeneration: try files.endOfGeneration(tokenizer), recommended: try files.recommendedSampling(),
             vocabulary: network.shape.vocabulary)
     }

@@ -3,9 +3,10 @@ internal import OpenAI
 
 /// Decides before each step which prompts enter the engine.
 ///
-/// Just enough enter to fill the step: whoever comes too early would keep pages waiting. A prompt that shares pages with one that
-/// is still being computed waits until those are there, and others go first; so a shared prefix is computed once, its
-/// followers come at once after it, and its pages live no longer than they must.
+/// Prompts enter in order of the plan, just enough to fill the step: whoever comes too early would keep pages waiting. The engine itself holds
+/// back a prompt whose prefix is being computed, and lets those behind it go first. How many answers go on at once follows from what
+/// steps are measured to cost and from the memory that answers are expected to take (after BatchLLM, memory-centric token batching: formed
+/// by memory instead of a number of requests).
 struct Feeder {
     /// One answer to be made.
     private final class Candidate {
@@ -35,8 +36,6 @@ struct Feeder {
     /// In order of the plan.
     private var waiting: [Candidate] = []
     private var active: [Int: Candidate] = [:]
-    /// Prompts whose pages the prefix index should still have, newest last.
-    private var recent: [[Int32]] = []
     private var nextID = 0
     /// Rows of prompts that entered and are not computed yet.
     private var owedRows = 0
@@ -51,16 +50,16 @@ struct Feeder {
         var events: [(id: Int, outcome: Result<GenerationEvent, EngineError>)] = []
     }
 
-    init(sharesPrefixes: Bool, configuration: EngineConfiguration) {
-        self.sharesPrefixes = sharesPrefixes
+    init(configuration: EngineConfiguration) {
+        sharesPrefixes = configuration.sharesPrefixes
         pageSize = configuration.pageSize
         tokenBudget = configuration.tokenBudget
         maximumRunning = configuration.maximumRunning
     }
 
     var hasWork: Bool { !waiting.isEmpty || !active.isEmpty }
-    /// Whether the plan should be read on: far enough ahead to find prompts that need not wait for each other.
-    var wantsMore: Bool { waiting.count < 4 * maximumRunning }
+    /// Whether the plan should be read on.
+    var wantsMore: Bool { waiting.count < 2 * maximumRunning }
     var activeCount: Int { active.count }
 
     mutating func add(_ work: LineWork) {
@@ -72,42 +71,36 @@ struct Feeder {
     mutating func feed(_ engine: any JobEngine, end: [Int32]) {
         let decoding = active.values.count { $0.isPrefilled }
         let pages = engine.statistics.pages
-        var place = 0
-        while place < waiting.count, active.count < maximumRunning, owedRows < tokenBudget - decoding {
-            let candidate = waiting[place]
-            guard candidate.work.error == nil else {
-                waiting.remove(at: place)
-                continue
+        let most = min(maximumRunning, engine.rowsWorthwhile(atLeast: Self.leastRunning))
+        var taken = 0
+        while taken < waiting.count, active.count < most, owedRows < tokenBudget - decoding {
+            let candidate = waiting[taken]
+            if candidate.work.error == nil {
+                estimate(candidate, engine, pages)
+                guard active.isEmpty || pagesInUse + candidate.pages <= pages else { break }
+                enter(candidate, engine, end)
             }
-            guard judge(candidate, pages) else {
-                place += 1
-                continue
-            }
-            guard active.isEmpty || pagesInUse + candidate.pages <= pages else { break }
-            waiting.remove(at: place)
-            enter(candidate, engine, end)
+            taken += 1
         }
+        waiting.removeFirst(taken)
     }
 
-    /// Estimates what a candidate costs, and says whether it should enter now.
-    private func judge(_ candidate: Candidate, _ pages: Int) -> Bool {
-        var computed = 0
-        var underWay = 0
+    /// Answers that go on at once at least, where memory allows: before much is measured, and where steps cost next to nothing by themselves.
+    private static let leastRunning = 64
+
+    /// What a candidate will cost, beside what others have computed or are computing.
+    private func estimate(_ candidate: Candidate, _ engine: any JobEngine, _ pages: Int) {
+        var shared = 0
         if sharesPrefixes, !candidate.isWhole {
+            shared = engine.knownTokens(of: candidate.work.task.request(choice: candidate.choice, model: candidate.work.model))
+                / pageSize
             for other in active.values where !other.isWhole {
-                if other.isPrefilled {
-                    computed = sharedPages(candidate.tokens, other.tokens, atLeast: computed)
-                } else {
-                    underWay = sharedPages(candidate.tokens, other.tokens, atLeast: underWay)
-                }
+                shared = sharedPages(candidate.tokens, other.tokens, atLeast: shared)
             }
-            for prompt in recent { computed = sharedPages(candidate.tokens, prompt, atLeast: computed) }
         }
-        if underWay > computed { return false }
-        candidate.rows = candidate.tokens.count - computed * pageSize
+        candidate.rows = candidate.tokens.count - shared * pageSize
         let limit = candidate.work.task.maximumTokens ?? .max
         candidate.pages = min((candidate.rows + lengths.expected(limit) + pageSize - 1) / pageSize, pages)
-        return true
     }
 
     /// Whole pages that two prompts have in common, or `known` where that is more. The last token of a prompt is always
@@ -149,10 +142,7 @@ struct Feeder {
         inbox.events.removeAll(keepingCapacity: true)
         for (id, outcome) in events {
             guard let candidate = active[id] else { continue }
-            if !candidate.isPrefilled {
-                candidate.isPrefilled = true
-                remember(candidate)
-            }
+            candidate.isPrefilled = true
             let isComplete = candidate.work.take(outcome, choice: candidate.choice)
             if case .success(.finished(_, let statistics)) = outcome { lengths.add(statistics.generatedTokens) }
             if isEnd(outcome) { leave(id) }
@@ -184,12 +174,6 @@ struct Feeder {
             leave(id)
             engine.cancel(id: id)
         }
-    }
-
-    private mutating func remember(_ candidate: Candidate) {
-        guard sharesPrefixes, candidate.tokens.count > pageSize else { return }
-        recent.append(candidate.tokens)
-        if recent.count > 32 { recent.removeFirst() }
     }
 }
 

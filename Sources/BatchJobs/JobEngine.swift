@@ -1,25 +1,67 @@
 internal import Foundation
 internal import Inference
+internal import Synchronization
 
 /// What answers a job's lines, step by step.
 protocol JobEngine: AnyObject {
     var statistics: EngineStatistics { get }
+
+    /// How many tokens of a prompt are known to be in the cache.
+    func knownTokens(of request: GenerationRequest) -> Int
+
+    /// How many answers are worth running at once; see `EngineLoop.rowsWorthwhile(atLeast:)`.
+    func rowsWorthwhile(atLeast least: Int) -> Int
 
     /// Enters a request.
     ///
     /// - Parameters:
     ///   - id: that of no other request of the job.
     ///   - send: is called during ``step()``.
-    @discardableResult
     func submit(
         _ request: GenerationRequest, id: Int, endOfGeneration: [Int32],
         send: @escaping (Result<GenerationEvent, EngineError>) -> Void
-    ) throws(EngineError) -> Int
+    ) throws(EngineError)
 
     func cancel(id: Int)
 
     /// Lets time pass, and tells what came of the requests meanwhile.
-    @discardableResult func step() -> Bool
+    func step()
+
+    /// Vectors of several texts; returns when all are there.
+    ///
+    /// - Throws: the error of the first text that has one.
+    func embeddings(_ inputs: [[Int32]], pooling: EmbeddingPooling) throws(EmbeddingError) -> [Embedding]
+}
+
+/// An engine of the job's own.
+final class OwnEngine: JobEngine {
+    private let loop: EngineLoop
+    private let embedder: Embedder
+
+    init(_ loop: EngineLoop) {
+        self.loop = loop
+        // Ids that no answer has.
+        embedder = Embedder(loop, firstID: 1 << 40)
+    }
+
+    var statistics: EngineStatistics { loop.statistics }
+    func knownTokens(of request: GenerationRequest) -> Int { loop.knownTokens(of: request) }
+    func rowsWorthwhile(atLeast least: Int) -> Int { loop.rowsWorthwhile(atLeast: least) }
+
+    func submit(
+        _ request: GenerationRequest, id: Int, endOfGeneration: [Int32],
+        send: @escaping (Result<GenerationEvent, EngineError>) -> Void
+    ) throws(EngineError) {
+        try loop.submit(request, id: id, endOfGeneration: endOfGeneration, send: send)
+    }
+
+    func cancel(id: Int) { loop.cancel(id: id) }
+
+    func step() { loop.step() }
+
+    func embeddings(_ inputs: [[Int32]], pooling: EmbeddingPooling) throws(EmbeddingError) -> [Embedding] {
+        try embedder.embeddings(inputs, pooling: pooling)
+    }
 }
 
 /// An engine that somebody else steps, and that answers others too.
@@ -56,11 +98,14 @@ final class SharedEngine: JobEngine {
     }
 
     var statistics: EngineStatistics { engine.statistics }
+    /// What others leave in the cache comes as a gift.
+    func knownTokens(of request: GenerationRequest) -> Int { 0 }
+    func rowsWorthwhile(atLeast least: Int) -> Int { least }
 
     func submit(
         _ request: GenerationRequest, id: Int, endOfGeneration: [Int32],
         send: @escaping (Result<GenerationEvent, EngineError>) -> Void
-    ) throws(EngineError) -> Int {
+    ) throws(EngineError) {
         var request = request
         request.priority = .batch
         let run = try engine.start(request, endOfGeneration: endOfGeneration)
@@ -73,22 +118,63 @@ final class SharedEngine: JobEngine {
                 inbox.put(id, .failure(error as? EngineError ?? .stopped))
             }
         }
-        return id
     }
 
     func cancel(id: Int) { requests.removeValue(forKey: id)?.run.cancel() }
 
-    func step() -> Bool {
-        let events = inbox.take()
-        for (id, outcome) in events {
+    func step() {
+        for (id, outcome) in inbox.take() {
             requests[id]?.send(outcome)
             switch outcome {
             case .success(.finished), .failure: requests[id] = nil
             case .success: break
             }
         }
-        return !events.isEmpty
+    }
+
+    func embeddings(_ inputs: [[Int32]], pooling: EmbeddingPooling) throws(EmbeddingError) -> [Embedding] {
+        let box = ResultBox()
+        box.fill(inputs, pooling, engine)
+        // The job has a thread of its own, which may wait.
+        return try box.value.get()
+    }
+
+    fileprivate static func vectors(
+        _ inputs: [[Int32]], _ pooling: EmbeddingPooling, _ engine: Engine
+    ) async -> Result<[Embedding], EmbeddingError> {
+        do {
+            return .success(
+                try await withThrowingTaskGroup(of: (Int, Embedding).self) { group in
+                    for (input, tokens) in inputs.enumerated() {
+                        var request = EmbeddingRequest(tokens: tokens, pooling: pooling)
+                        request.priority = .batch
+                        group.addTask { [request] in (input, try await engine.embed(request, input: input)) }
+                    }
+                    var found: [Embedding?] = Array(repeating: nil, count: inputs.count)
+                    for try await (input, embedding) in group { found[input] = embedding }
+                    return found.map { $0! }
+                })
+        } catch {
+            return .failure(error as? EmbeddingError ?? .engine(input: 0, .stopped))
+        }
+    }
+
+    private final class ResultBox: Sendable {
+        private let result = Mutex<Result<[Embedding], EmbeddingError>>(.success([]))
+        private let done = DispatchSemaphore(value: 0)
+
+        /// Waits for it.
+        var value: Result<[Embedding], EmbeddingError> {
+            done.wait()
+            return result.withLock { $0 }
+        }
+
+        func fill(_ inputs: [[Int32]], _ pooling: EmbeddingPooling, _ engine: Engine) {
+            Task {
+                let vectors = await SharedEngine.vectors(inputs, pooling, engine)
+                self.result.withLock { $0 = vectors }
+                self.done.signal()
+            }
+        }
     }
 }
-
-extension EngineLoop: JobEngine {}

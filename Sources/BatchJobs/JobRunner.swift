@@ -17,7 +17,6 @@ final class JobRunner {
     private let digest: UInt64
     private let created: Int
     private var engine: (any JobEngine)?
-    private var embedder: Embedder?
     private var feeder: Feeder
     /// The last place of the plan that was read.
     private var position = 0
@@ -49,7 +48,7 @@ final class JobRunner {
         self.report = report
         digest = UInt64(try store.text("input_digest") ?? "") ?? 0
         created = try store.integer("created")
-        feeder = Feeder(sharesPrefixes: job.sharesPrefixes, configuration: job.engine)
+        feeder = Feeder(configuration: model.engine)
         figures = Figures(
             seconds: try store.real("seconds"), steps: try store.integer("steps"), active: try store.integer("active"))
         let sums = try store.sums()
@@ -123,7 +122,7 @@ final class JobRunner {
     /// The lines that fill a pass or two.
     private func embedSome() throws {
         var (count, tokens) = (0, 0)
-        while count < embeddings.count, tokens < 2 * job.engine.tokenBudget {
+        while count < embeddings.count, tokens < 2 * model.engine.tokenBudget {
             tokens += embeddings[count].task.inputs.reduce(0) { $0 + $1.count }
             count += 1
         }
@@ -134,15 +133,14 @@ final class JobRunner {
     /// The texts of several lines together; where one has no vector, each line by itself.
     private func embed(_ lines: [EmbeddingWork]) throws {
         guard !lines.isEmpty else { return }
-        let embedder = try embedder ?? Embedder(model: model.network, configuration: job.engine)
-        self.embedder = embedder
+        let engine = try presentEngine()
         for pooling in EmbeddingPooling.allCases {
             let group = lines.filter { $0.task.pooling == pooling }
             do throws(EmbeddingError) {
-                var vectors = try embedder.vectors(group.flatMap(\.task.inputs), pooling: pooling)[...]
+                var embeddings = try engine.embeddings(group.flatMap(\.task.inputs), pooling: pooling)[...]
                 for work in group {
-                    record(work, Array(vectors.prefix(work.task.inputs.count)))
-                    vectors = vectors.dropFirst(work.task.inputs.count)
+                    record(work, Array(embeddings.prefix(work.task.inputs.count)))
+                    embeddings = embeddings.dropFirst(work.task.inputs.count)
                 }
             } catch {
                 guard group.count > 1 else {
@@ -154,16 +152,18 @@ final class JobRunner {
         }
     }
 
-    private func record(_ work: EmbeddingWork, _ vectors: [[Float]]) {
-        let body = work.task.response(vectors, model: model.served.name)
-        let tokens = work.task.inputs.reduce(0) { $0 + $1.count }
+    private func record(_ work: EmbeddingWork, _ embeddings: [Embedding]) {
+        let body = work.task.response(embeddings.map(\.vector), model: model.served.name)
+        let statistics = embeddings.map(\.statistics)
         record(
             work.line, BatchRecord.answer(work.customID, id(work.line, work.customID), body), failed: false,
-            prompt: tokens, prefilled: tokens)
+            prompt: statistics.reduce(0) { $0 + $1.promptTokens },
+            prefilled: statistics.reduce(0) { $0 + $1.promptTokens - $1.cachedTokens })
     }
 
     private func refusal(_ error: EmbeddingError) -> APIError {
         if case .notFinite = error { return APIError("\(error)", status: 500, type: "server_error") }
+        if case .engine(_, let failure) = error { return APIError(failure) }
         return APIError("\(error)", parameter: "input", code: "context_length_exceeded")
     }
 
@@ -171,9 +171,21 @@ final class JobRunner {
 
     // MARK: Steps
 
-    private func step() throws {
-        let engine = try engine ?? ownOrShared()
+    private func presentEngine() throws -> any JobEngine {
+        let engine: any JobEngine
+        if let present = self.engine {
+            engine = present
+        } else if let shared = model.shared {
+            engine = SharedEngine(shared)
+        } else {
+            engine = OwnEngine(try EngineLoop(model: model.network, configuration: model.engine))
+        }
         self.engine = engine
+        return engine
+    }
+
+    private func step() throws {
+        let engine = try presentEngine()
         feeder.feed(engine, end: model.served.endOfGeneration)
         figures.active += feeder.activeCount
         figures.steps += 1
@@ -183,17 +195,6 @@ final class JobRunner {
         progress.rows = statistics.rows
         (progress.pages, progress.freePages) = (statistics.pages, statistics.freePages)
         progress.running = feeder.activeCount
-    }
-
-    private func ownOrShared() throws -> any JobEngine {
-        if let shared = model.shared { return SharedEngine(shared) }
-        return try EngineLoop(model: model.network, configuration: configuration)
-    }
-
-    private var configuration: EngineConfiguration {
-        var configuration = job.engine
-        configuration.sharesPrefixes = job.sharesPrefixes
-        return configuration
     }
 
     private func finish(_ work: LineWork) {

@@ -65,7 +65,7 @@ struct ApusCommand: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Run.self, Chat.self, Batch.self, Serve.self, Inspect.self, Models.self, Tokenize.self, Template.self, Perplexity.self,
-            Eval.self, Bench.self,
+            Run.self, Chat.self, Batch.self, Serve.self, Inspect.self, Models.self, Tokenize.self, Template.self,
+            Perplexity.self, Eval.self, Quantize.self, Compare.self, Bench.self,
         ])
 }

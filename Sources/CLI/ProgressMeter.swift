@@ -2,7 +2,7 @@ internal import Foundation
 
 /// Progress of long work with its rate and the time left: on a terminal only, a few times a second.
 final class ProgressMeter: @unchecked Sendable {
-    private let total: Int
+    private var total: Int
     private let unit: String
     private let start = ContinuousClock.now
     private let lock = NSLock()
@@ -26,6 +26,12 @@ final class ProgressMeter: @unchecked Sendable {
                     format: "%d of %d %@ (%.0f %%), %.0f a second, %.0f s left", done, total, unit,
                     100 * Double(done) / Double(max(total, 1)), rate, left))
         }
+    }
+
+    /// Progress of work whose extent shows only on the way.
+    func report(_ done: Int, of total: Int) {
+        lock.withLock { self.total = total }
+        report(done)
     }
 
     func end() { Console.endProgress() }

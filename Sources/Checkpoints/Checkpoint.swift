@@ -60,6 +60,8 @@ public final class Checkpoint: Sendable {
     public let config: HuggingFaceConfig?
     /// `generation_config.json`, where there is one.
     public let generationConfig: HuggingFaceConfig?
+    /// How quantized weights lie in a folder; nil where config.json says nothing of it.
+    public let quantization: QuantizationLayout?
     /// Bytes of all tensors together.
     public let weightBytes: Int
     /// Elements of all tensors together, as stored: a packed integer counts once.
@@ -95,6 +97,7 @@ public final class Checkpoint: Sendable {
         self.gguf = gguf
         self.config = config
         self.generationConfig = generationConfig
+        quantization = if let config { try QuantizationLayout(config) } else { nil }
         // Ranges lie within files and do not overlap, and an element takes at least half a byte: no sum overflows.
         weightBytes = entries.values.reduce(0) { $0 + $1.record.range.count }
         parameterCount = entries.values.reduce(0) { $0 + $1.record.count }
@@ -114,6 +117,11 @@ public final class Checkpoint: Sendable {
             hash.add("\(name) \(record.typeName) \(record.shape) \(record.range)")
         }
         return hash.value
+    }
+
+    /// Elements, as stored, of the tensors whose names begin so, the biases aside.
+    package func elements(under prefix: String) -> Int {
+        entries.reduce(0) { $1.key.hasPrefix(prefix) && !$1.key.hasSuffix("bias") ? $0 + $1.value.record.count : $0 }
     }
 
     /// Gives back the memory of all pages of the files; touched again, they are read from disk again.

@@ -1,3 +1,5 @@
+internal import Foundation
+
 /// The figures that measurements report, from counts.
 public enum Statistics {
     /// The standard normal's quantile for 95 % in the middle.
@@ -71,4 +73,45 @@ public enum Statistics {
         }
         return Double(twice) / 2 / Double(good) / Double(bad)
     }
+
+    /// The mean of values that stand in a row, with the standard error of the means of blocks of them: neighbours in a text are alike,
+    /// and counting them as independent would make the error too small.
+    ///
+    /// The row is cut into blocks of 256 values, or shorter ones such that there are 16; the last block takes what is left. With block
+    /// means mₖ over nₖ of n values and K blocks the variance is K / (K − 1) · Σ (nₖ / n)² (mₖ − m)².
+    ///
+    /// - Parameter values: at least one.
+    static func blockMean(_ values: [Float]) -> Estimate {
+        precondition(!values.isEmpty)
+        let length = max(1, min(256, values.count / 16))
+        let blocks = max(1, values.count / length)
+        let means = (0..<blocks).map { block -> (mean: Double, share: Double) in
+            let end = block == blocks - 1 ? values.count : (block + 1) * length
+            let part = values[block * length..<end]
+            return (
+                part.reduce(0) { $0 + Double($1) } / Double(part.count), Double(part.count) / Double(values.count)
+            )
+        }
+        let mean = values.reduce(0) { $0 + Double($1) } / Double(values.count)
+        guard blocks > 1 else { return Estimate(value: mean, standardError: 0) }
+        let spread = means.reduce(0) { $0 + $1.share * $1.share * ($1.mean - mean) * ($1.mean - mean) }
+        return Estimate(
+            value: mean, standardError: (spread * Double(blocks) / Double(blocks - 1)).squareRoot())
+    }
+
+    /// A quantile by linear interpolation between the values around it.
+    ///
+    /// - Parameters:
+    ///   - share: 0...1.
+    ///   - sorted: ascending, at least one.
+    static func quantile(_ share: Double, ofSorted sorted: [Float]) -> Double {
+        let place = share * Double(sorted.count - 1)
+        let (below, above) = (sorted[Int(place)], sorted[min(Int(place) + 1, sorted.count - 1)])
+        return Double(below) + (place - place.rounded(.down)) * (Double(above) - Double(below))
+    }
+}
+
+extension Estimate {
+    /// e^ of the figure, the error carried along to first order.
+    var exponential: Estimate { Estimate(value: exp(value), standardError: exp(value) * standardError) }
 }

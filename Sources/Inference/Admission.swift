@@ -21,7 +21,7 @@ extension Model {
         guard room > 0 || (room == 0 && request.maximumTokens == 0) else {
             throw .contextOverflow(prompt: request.prompt.count, context: context)
         }
-        let wanted = request.prompt.count + min(request.maximumTokens ?? room, room)
+        let wanted = configuration.length(of: request, shape)
         // A request that names no limit may have what the cache holds; one that names its limit gets it or is refused.
         let pageSize = configuration.pageSize
         let (pages, available) = ((wanted + pageSize - 1) / pageSize, configuration.pageCount(shape))

@@ -11,9 +11,12 @@ public final class Engine: Sendable {
     public let model: any Model
     /// What it was made with; the cache's bytes are what was planned where none were given.
     public let configuration: EngineConfiguration
-    private let mailbox = Mailbox()
+    let mailbox = Mailbox()
     private let board = StatisticsBoard()
     private let nextID = Atomic<Int>(0)
+
+    /// The first of so many ids that no other request has.
+    func takeIDs(_ count: Int) -> Int { nextID.wrappingAdd(count, ordering: .relaxed).oldValue }
 
     /// Allocates the engine's memory and starts its thread.
     ///
@@ -51,18 +54,20 @@ public final class Engine: Sendable {
     public func start(
         samples requests: [GenerationRequest], endOfGeneration: [Int32] = []
     ) throws(EngineError) -> [RunningRequest] {
-        let id = nextID.wrappingAdd(requests.count, ordering: .relaxed).oldValue
+        let id = takeIDs(requests.count)
         let channels = requests.indices.map { channel(id + $0) }
         let senders = channels.map(\.sender)
         let samples = try model.admit(samples: requests, id: id, endOfGeneration, configuration) { index, outcome in
             senders[index].send(outcome)
         }
+        let arrival = ContinuousClock.now
+        for sample in samples { sample.statistics.arrival = arrival }
         if !samples.isEmpty { mailbox.post(.submit(samples)) }
         return channels.enumerated().map { RunningRequest(id: id + $0, events: $1.events, engine: self) }
     }
 
     fileprivate func fork(_ original: Int, _ fork: Fork, _ endOfGeneration: [Int32]) -> RunningRequest {
-        let id = nextID.wrappingAdd(1, ordering: .relaxed).oldValue
+        let id = takeIDs(1)
         let (events, sender) = channel(id)
         mailbox.post(
             .change { loop in

@@ -47,6 +47,9 @@ public struct EngineConfiguration: Sendable {
     /// How keys and values are kept.
     var layout: any CacheLayout { cacheLayout ?? PlainLayout(cacheType) }
 
+    /// The most rows of a step whose scores are wanted.
+    var maximumOutputs: Int { min(max(maximumRunning, 64), tokenBudget) }
+
     /// Refuses what no engine can run with.
     func validate() throws(EngineError) {
         let atLeastOne = [

@@ -42,7 +42,7 @@ extension EngineLoop {
         _ original: Int, _ fork: Fork, id: Int, endOfGeneration: [Int32] = [],
         send: @escaping (Result<GenerationEvent, EngineError>) -> Void
     ) throws(EngineError) {
-        guard let source = scheduler.sequence(id: original) else {
+        guard let source = scheduler.sequence(id: original), source.pooled == nil else {
             throw .cannotFork(request: original, at: fork.at, generated: nil)
         }
         let kept = fork.at ?? source.generatedCount
@@ -52,6 +52,7 @@ extension EngineLoop {
         let sequence = try model.admit(
             fork.request(source.request), id: id, endOfGeneration, configuration, variant: source.rotationVariant,
             send: send)
+        sequence.statistics.arrival = now()
         let length = source.promptCount + kept
         guard length < sequence.limit || (kept == 0 && length == sequence.limit) else {
             throw .cannotFork(request: original, at: kept, generated: source.generatedCount)

@@ -6,6 +6,7 @@ extension EngineLoop {
     func add(_ sequence: TokenSequence, followers: [TokenSequence] = []) {
         let members = [sequence] + followers
         counts.submitted += members.count
+        for member in members where member.statistics.arrival == nil { member.statistics.arrival = now() }
         let fitting = members.filter { member in
             guard let error = misfit(member) else { return true }
             finish(member, .failure(error))
@@ -15,6 +16,23 @@ extension EngineLoop {
             if let deadline = member.request.deadline { nextDeadline = min(nextDeadline ?? deadline, deadline) }
         }
         enter(fitting)
+    }
+
+    // MARK: For owners that choose what enters when
+
+    /// How many of a prompt's tokens are in the cache now. O(tokens).
+    public func knownTokens(of request: GenerationRequest) -> Int {
+        cache.knownTokens(request, variant: model.rotationVariant(length: configuration.length(of: request, model.shape)))
+    }
+
+    /// How many answers are worth running at once by what steps were measured to take: with so many, what a step takes anyway, such as
+    /// reading the weights, is 3 % of it, so that more would hardly answer more in a second.
+    ///
+    /// - Parameter least: the least to return, for as long as little is known.
+    public func rowsWorthwhile(atLeast least: Int) -> Int {
+        let running = scheduler.running
+        let slots = running.reduce(0) { $0 + $1.computed } / max(running.count, 1)
+        return max(least, cache.cost.steps < 16 ? 0 : cache.cost.rowsWorthwhile(part: 0.03, slots: Double(slots)))
     }
 
     /// The first waits in the queue, the others for its prompt.
@@ -27,7 +45,7 @@ extension EngineLoop {
     /// Ends a request early; its pages are free at once.
     public func cancel(id: Int) {
         guard let sequence = scheduler.sequence(id: id) else { return }
-        end(sequence, .success(.finished(.cancelled, sequence.statistics)))
+        end(sequence, .cancelled, now())
     }
 
     /// Changes how urgent a request is, from the next step on.
@@ -65,11 +83,16 @@ extension EngineLoop {
         for sequence in scheduler.all {
             guard let deadline = sequence.request.deadline else { continue }
             if time >= deadline {
-                end(sequence, .success(.finished(.deadline, sequence.statistics)))
+                end(sequence, .deadline, time)
             } else {
                 nextDeadline = min(nextDeadline ?? deadline, deadline)
             }
         }
+    }
+
+    func end(_ sequence: TokenSequence, _ reason: FinishReason, _ time: ContinuousClock.Instant) {
+        sequence.statistics.end = time
+        end(sequence, .success(.finished(reason, sequence.statistics)))
     }
 
     /// Takes a request out, frees its pages and tells its caller.
@@ -85,7 +108,9 @@ extension EngineLoop {
     private func finish(_ sequence: TokenSequence, _ outcome: Result<GenerationEvent, EngineError>) {
         switch outcome {
         case .success(.finished(.cancelled, _)), .success(.finished(.deadline, _)): counts.cancelled += 1
-        case .success: counts.finished += 1
+        case .success:
+            counts.finished += 1
+            if sequence.pooled != nil { counts.embeddings += 1 }
         case .failure: counts.failed += 1
         }
         sequence.send(outcome)
@@ -93,14 +118,11 @@ extension EngineLoop {
 
     // MARK: Log-probabilities of the prompt
 
-    func notePrompt(_ sequence: TokenSequence, _ position: Int, _ scores: UnsafeBufferPointer<Float>) {
+    func notePrompt(_ sequence: TokenSequence, _ token: PromptToken) {
         if sequence.promptTokens.isEmpty {
             sequence.promptTokens.append(PromptToken(id: sequence.tokens[0], logprob: nil, topLogprobs: []))
         }
-        let id = sequence.tokens[position + 1]
-        let (chosen, top) = samplerScratch.modelLogprobs(
-            scores, of: id, top: sequence.request.promptLogprobs ?? 0)
-        sequence.promptTokens.append(PromptToken(id: id, logprob: chosen, topLogprobs: top))
+        sequence.promptTokens.append(token)
     }
 
     /// Reports the prompt's log-probabilities where they were asked for and its first token is about to be chosen.
@@ -110,26 +132,5 @@ extension EngineLoop {
             sequence.promptTokens = [PromptToken(id: sequence.tokens[0], logprob: nil, topLogprobs: [])]
         }
         sequence.send(.success(.prompt(sequence.promptTokens)))
-    }
-
-    // MARK: Figures
-
-    /// What the loop is doing and has done. O(sequences).
-    public var statistics: EngineStatistics {
-        var statistics = counts
-        statistics.running = scheduler.running.count
-        statistics.waiting = scheduler.waitingCount
-        statistics.pages = cache.pageCount
-        statistics.freePages = cache.freePages
-        statistics.indexedPages = cache.indexedPages
-        statistics.cachedPages = cache.cachedPages
-        statistics.pageBytes = storage.pageBytes
-        statistics.preemptions = scheduler.preemptions
-        statistics.queriedTokens = cache.counts.queriedTokens
-        statistics.hitTokens = cache.counts.hitTokens
-        statistics.evictions = cache.counts.evictions
-        statistics.copiedPages = cache.counts.copies
-        if let tiers = cache.tiers { tiers.fill(&statistics) }
-        return statistics
     }
 }

@@ -9,7 +9,6 @@ public final class EngineLoop {
     /// What it was made with; the cache's bytes are what was planned where none were given.
     public let configuration: EngineConfiguration
     let scratch: Scratch
-    let samplerScratch: SamplerScratch
     let storage: any PagedCache
     private let batch: Batch
     var cache: SequenceCache
@@ -17,6 +16,7 @@ public final class EngineLoop {
     private var pace: Pace
     private var plan = Plan()
     let method: any GenerationMethod = Autoregression()
+    private let choices: Choices
     var counts = EngineStatistics()
     /// The earliest deadline of all requests; nil where none has one.
     var nextDeadline: ContinuousClock.Instant?
@@ -41,12 +41,14 @@ public final class EngineLoop {
         self.model = model
         self.configuration = configuration
         self.storage = storage
-        let outputs = max(configuration.maximumRunning, 64)
+        let outputs = configuration.maximumOutputs
+        let threads = configuration.threads ?? EngineConfiguration.availableCores
         scratch = Scratch(
-            model: model, kernels: configuration.kernels ?? KernelTable.available[0],
-            threads: configuration.threads ?? EngineConfiguration.availableCores,
+            model: model, kernels: configuration.kernels ?? KernelTable.available[0], threads: threads,
             maximumRows: configuration.tokenBudget, maximumOutputs: outputs)
-        samplerScratch = SamplerScratch(vocabularySize: model.shape.vocabulary)
+        choices = Choices(
+            method, vocabulary: model.shape.vocabulary, threads: threads,
+            capacity: outputs + configuration.maximumRunning)
         batch = Batch(capacity: configuration.tokenBudget)
         cache = SequenceCache(
             storage: storage, sharesPrefixes: configuration.sharesPrefixes, eviction: configuration.eviction,
@@ -67,10 +69,9 @@ public final class EngineLoop {
         scheduler.plan(&plan, &cache, budget: budget)
         guard !plan.runs.isEmpty else { return false }
         let start = now()
-        fill()
+        fill(start)
         let scores = model.forward(batch, storage, scratch)
-        commit(scores)
-        note(start)
+        note(start, commit(scores))
         assert(violations().isEmpty, "\(violations())")
         return true
     }
@@ -79,22 +80,28 @@ public final class EngineLoop {
     public func violations() -> [Violation] { cache.violations(scheduler.running + scheduler.waiting) }
 
     /// Sequences that begin with the same pages stand next to each other: attention reads these once for all of them.
-    private func fill() {
+    private func fill(_ start: ContinuousClock.Instant) {
         batch.removeAll()
         plan.runs.sort { PageList.precedes($0.sequence.pages, $1.sequence.pages) }
         for run in plan.runs {
             let sequence = run.sequence
+            if sequence.statistics.admission == nil { admitted(sequence, start) }
             for position in sequence.computed..<sequence.computed + run.count {
                 batch.rows.append(
                     token: sequence.tokens[position], position: position, slot: position, visible: position + 1,
                     variant: sequence.rotationVariant, pages: sequence.pages)
-                if sequence.wantsScores(at: position) { batch.wantScores() }
+                if sequence.wantsScores(at: position) {
+                    batch.wantScores()
+                } else if sequence.wantsState(at: position) {
+                    batch.wantState()
+                }
             }
         }
     }
 
-    private func commit(_ scores: Rows) {
-        var output = 0
+    /// Returns when the tokens were chosen: the end of the step, but for telling callers.
+    private func commit(_ scores: Rows) -> ContinuousClock.Instant {
+        var (output, state) = (0, 0)
         for run in plan.runs {
             let sequence = run.sequence
             let first = sequence.computed
@@ -102,50 +109,68 @@ public final class EngineLoop {
             counts.prefilledTokens += max(0, min(sequence.computed, sequence.promptCount) - first)
             cache.indexFilledPages(sequence)
             var row: UnsafeBufferPointer<Float>?
-            for position in first..<sequence.computed where sequence.wantsScores(at: position) {
-                let current = UnsafeBufferPointer(scores.elements(of: output))
-                output += 1
-                if sequence.wantsPromptScores(at: position) { notePrompt(sequence, position, current) }
-                row = current
+            for position in first..<sequence.computed {
+                if sequence.wantsScores(at: position) {
+                    let current = UnsafeBufferPointer(scores.elements(of: output))
+                    output += 1
+                    if sequence.wantsPromptScores(at: position) { choices.add(sequence, current, position: position) }
+                    row = current
+                } else if sequence.wantsState(at: position) {
+                    sequence.pooled!.add(scratch.state(state, of: batch), at: position)
+                    state += 1
+                }
             }
-            if sequence.gap == 0 { advance(sequence, row) }
+            if sequence.gap == 0 { catchUp(sequence, row) }
         }
+        choices.make(scratch.ops, vocabulary: model.shape.vocabulary)
+        let time = now()
+        for index in 0..<choices.count { take(choices[index], time) }
+        choices.removeAll()
+        return time
     }
 
     /// The sequence has caught up with its tokens: the last row's scores choose the next one, also for samples of the
     /// same prompt that waited for it.
-    private func advance(_ sequence: TokenSequence, _ scores: UnsafeBufferPointer<Float>?) {
-        sendPrompt(sequence)
+    private func catchUp(_ sequence: TokenSequence, _ scores: UnsafeBufferPointer<Float>?) {
+        func choose(_ sequence: TokenSequence) { choices.add(sequence, sequence.generatedLimit > 0 ? scores : nil) }
         if !sequence.followers.isEmpty {
-            for follower in startFollowers(of: sequence) { choose(follower, scores) }
+            for follower in startFollowers(of: sequence) { choose(follower) }
         }
-        choose(sequence, scores)
+        choose(sequence)
     }
 
-    private func choose(_ sequence: TokenSequence, _ scores: UnsafeBufferPointer<Float>?) {
-        guard let scores, sequence.generatedLimit > 0 else {
-            return end(sequence, .success(.finished(.length, sequence.statistics)))
-        }
-        do throws(SamplingError) {
-            let resolution = try method.resolve(scores, sequence, samplerScratch)
+    private func take(_ choice: Choices.Choice, _ time: ContinuousClock.Instant) {
+        let sequence = choice.sequence
+        if let token = choice.promptToken { return notePrompt(sequence, token) }
+        sendPrompt(sequence)
+        switch choice.token {
+        case nil: end(sequence, .length, time)
+        case .failure(let error): end(sequence, .failure(.sampling(error)))
+        case .success(let chosen):
+            let resolution = method.resolve(chosen, sequence)
             if let token = resolution.append {
                 sequence.append(token)
+                if sequence.statistics.firstToken == nil { sequence.statistics.firstToken = time }
+                sequence.statistics.lastToken = time
                 counts.generatedTokens += 1
                 sequence.send(.success(.token(token)))
             }
-            if let reason = resolution.finished { end(sequence, .success(.finished(reason, sequence.statistics))) }
-        } catch {
-            end(sequence, .failure(.sampling(error)))
+            if let reason = resolution.finished { end(sequence, reason, time) }
         }
     }
 
-    private func note(_ start: ContinuousClock.Instant) {
-        let taken = (now() - start).components
-        let seconds = Double(taken.seconds) + Double(taken.attoseconds) * 1e-18
-        pace.note(estimated: cache.cost.seconds(rows: plan.rows, slots: plan.slots), taken: seconds)
-        cache.cost.note(rows: plan.rows, slots: plan.slots, seconds: seconds)
+    private func note(_ start: ContinuousClock.Instant, _ end: ContinuousClock.Instant) {
+        let seconds = (end - start).seconds
+        let (rows, slots) = (plan.rows, plan.slots)
+        pace.note(estimated: cache.cost.seconds(rows: rows, slots: slots), taken: seconds)
+        cache.cost.note(rows: rows, slots: slots, seconds: seconds)
         counts.seconds += seconds
         counts.steps += 1
-        counts.rows += plan.rows
+        counts.rows += rows
+        counts.latestStep = EngineStatistics.Step(sequences: plan.runs.count, rows: rows, seconds: seconds)
     }
+}
+
+extension Duration {
+    var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }

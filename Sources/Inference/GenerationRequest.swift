@@ -14,6 +14,10 @@ public struct GenerationRequest: Sendable {
     public var promptLogprobs: Int?
     /// Decides after each token whether the answer is complete: stop strings, later grammars.
     public var stop: (any StopCondition)?
+    /// Decides before each token which may follow: the scores of all others are taken away before anything else looks at them. Where
+    /// it leaves none, the request ends with ``SamplingError/noCandidate(position:)``. Log-probabilities of the model's own distribution
+    /// do not see it.
+    public var mask: (any ScoreMask)?
 
     // How it is scheduled. Nothing below changes a token.
 
@@ -76,18 +80,6 @@ public struct PromptToken: Sendable, Equatable {
     public let logprob: Float?
     /// The likeliest tokens at this place.
     public let topLogprobs: [TokenLogprob]
-}
-
-/// What an answer cost.
-public struct GenerationStatistics: Sendable, Equatable {
-    public var promptTokens = 0
-    /// Prompt tokens whose keys and values were found in the cache.
-    public var cachedTokens = 0
-    public var generatedTokens = 0
-    /// Times the request lost its pages to others and was computed again.
-    public var preemptions = 0
-
-    public init() {}
 }
 
 /// Why a request was refused or could not be finished.

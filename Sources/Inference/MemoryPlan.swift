@@ -48,7 +48,7 @@ extension EngineConfiguration {
         try validate()
         let page = max(1, layout.pageBytes(shape.cache, pageSize: pageSize))
         let context = contextLimit(shape)
-        let working = Scratch.bytes(shape, maximumRows: tokenBudget, maximumOutputs: max(maximumRunning, 64))
+        let working = Scratch.bytes(shape, maximumRows: tokenBudget, maximumOutputs: maximumOutputs)
         var plan = MemoryPlan(
             weights: shape.weightBytes, working: working, cache: 0, cacheTokens: 0, context: context,
             available: machine.availableMemory, isCacheGiven: cacheBytes != nil)
@@ -83,6 +83,12 @@ extension EngineConfiguration {
     /// Pages of the cache once its bytes are known.
     func pageCount(_ shape: ModelShape) -> Int {
         (cacheBytes ?? 0) / max(1, layout.pageBytes(shape.cache, pageSize: pageSize))
+    }
+
+    /// The most tokens that a request may come to have.
+    func length(of request: GenerationRequest, _ shape: ModelShape) -> Int {
+        let room = max(contextLimit(shape) - request.prompt.count, 0)
+        return request.prompt.count + min(request.maximumTokens ?? room, room)
     }
 
     func contextLimit(_ shape: ModelShape) -> Int { min(context ?? shape.context, shape.context) }

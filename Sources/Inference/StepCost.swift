@@ -33,6 +33,16 @@ struct StepCost {
         coefficients[1] * Double(tokens) + coefficients[2] * Double(tokens) * (Double(first) + Double(tokens) / 2)
     }
 
+    /// So many rows of a step make what it takes anyway a small part of the whole: more rows would hardly be cheaper each.
+    ///
+    /// - Parameters:
+    ///   - part: what counts as small.
+    ///   - slots: that a row reads.
+    func rowsWorthwhile(part: Double, slots: Double) -> Int {
+        let row = coefficients[1] + coefficients[2] * slots
+        return Int(min(1e6, (1 / part - 1) * coefficients[0] / max(row, 1e-12)).rounded(.up))
+    }
+
     mutating func note(rows: Int, slots: Int, seconds: Double) {
         let x = SIMD3(1, Double(rows), Double(slots))
         for i in 0..<3 {

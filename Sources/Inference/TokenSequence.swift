@@ -28,6 +28,8 @@ final class TokenSequence {
     /// The states before each token of the answer, where the sampler has one: a fork begins with the state of its token.
     var formerStates: [SamplerState] = []
     var promptTokens: [PromptToken] = []
+    /// Where its states are gathered, of a text to be embedded.
+    var pooled: PooledStates?
     var statistics = GenerationStatistics()
 
     // MARK: What the scheduler notes
@@ -96,6 +98,7 @@ final class TokenSequence {
 
     /// How many tokens may be found in the cache instead of computed: those whose scores nobody wants.
     var findableTokens: Int {
+        if let pooled, pooled.pooling == .mean { return min(pooled.done, tokens.count - 1) }
         guard request.promptLogprobs != nil, promptTokens.count < promptCount else { return tokens.count - 1 }
         return max(0, promptTokens.count - 1)
     }
@@ -110,6 +113,9 @@ final class TokenSequence {
     func wantsPromptScores(at position: Int) -> Bool {
         request.promptLogprobs != nil && position + 1 < promptCount && promptTokens.count <= position + 1
     }
+
+    /// Whether the final hidden state of the row at a position is needed.
+    func wantsState(at position: Int) -> Bool { pooled?.wants(position, of: tokens.count) == true }
 
     /// The most tokens it may generate.
     var generatedLimit: Int { limit - promptCount }

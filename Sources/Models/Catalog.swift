@@ -54,13 +54,37 @@ public enum Catalog {
         try make(checkpoint, PanelStorage(threads: 0)).shape
     }
 
+    /// A part of a checkpoint's network, with other numbers in the place of some of the file's.
+    ///
+    /// - Parameters:
+    ///   - part: what can be run of it.
+    ///   - overlay: what stands in for the file's numbers.
+    public static func load(
+        _ checkpoint: Checkpoint, part: ModelPart, overlay: WeightOverlay, threads: Int
+    ) throws(CheckpointError) -> any Model {
+        try make(checkpoint, PanelStorage(threads: threads), part, overlay).model
+    }
+
+    /// Every tensor that a checkpoint's network uses, in the order in which it is built. No weight is read.
+    public static func tensors(of checkpoint: Checkpoint) throws(CheckpointError) -> [TensorUse] {
+        try make(checkpoint, PanelStorage(threads: 0)).source.uses.all
+    }
+
     private static func make(_ checkpoint: Checkpoint, _ panels: PanelStorage) throws(CheckpointError) -> any Model {
+        try make(checkpoint, panels, .whole, WeightOverlay()).model
+    }
+
+    private static func make(
+        _ checkpoint: Checkpoint, _ panels: PanelStorage, _ part: ModelPart = .whole,
+        _ overlay: WeightOverlay = WeightOverlay()
+    ) throws(CheckpointError) -> (model: any Model, source: ModelSource) {
         let architecture = try architecture(of: checkpoint)
         let source = try ModelSource(
-            checkpoint, architecture: architecture.name, names: architecture.names, panels: panels)
+            checkpoint, architecture: architecture.name, names: architecture.names, panels: panels, part: part,
+            overlay: overlay)
         let model = try architecture.make(source)
         checkpoint.releasePages()
-        return model
+        return (model, source)
     }
 
     static func architecture(of checkpoint: Checkpoint) throws(CheckpointError) -> Architecture {

@@ -80,6 +80,6 @@ struct Hyperparameters {
             architecture: architecture, layers: layers, width: width, vocabulary: vocabulary, context: context,
             heads: heads, headWidth: headWidth, feedForward: feedForward,
             cache: Array(repeating: layer, count: layers), windows: windows, rotations: rotations.map(\.half),
-            parameters: source.checkpoint.parameterCount, weightBytes: source.checkpoint.weightBytes)
+            parameters: source.parameters, weightBytes: source.checkpoint.weightBytes)
     }
 }

@@ -13,10 +13,12 @@ public protocol Model: AnyObject, Sendable {
     /// One block on `scratch.hidden`, in place; reads and writes the cache's layer of the same index.
     func block(_ index: Int, _ batch: Batch, _ cache: any PagedCache, _ scratch: Scratch)
 
-    /// Hidden states of the rows in `batch.outputs` after the last norm, [outputs, width], valid until the next pass.
+    /// Hidden states after the last norm of the rows in `batch.outputs`, then of those in `batch.states`:
+    /// [outputs + states, width], valid until the next pass.
     func finalStates(_ batch: Batch, _ scratch: Scratch) -> Rows
 
-    /// Hidden states of the rows in `batch.outputs` to `scratch.scores`.
+    /// Hidden states of the rows in `batch.outputs` to `scratch.scores`; those of `batch.states` are left as
+    /// ``finalStates(_:_:)`` has them.
     func head(_ batch: Batch, _ scratch: Scratch)
 
     /// Which of the model's rotation variants a sequence of at most this many tokens uses, for all its life.
@@ -34,8 +36,8 @@ extension Model {
         return scratch.scores.rows(batch.outputs.count)
     }
 
-    /// Final hidden states of the rows in `batch.outputs`, [outputs, width], valid until the next pass: ``forward(_:_:_:)``
-    /// without the projection to scores.
+    /// Final hidden states of the rows in `batch.outputs` and `batch.states`, [outputs + states, width], valid until the next
+    /// pass: ``forward(_:_:_:)`` without the projection to scores.
     public func states(_ batch: Batch, _ cache: any PagedCache, _ scratch: Scratch) -> Rows {
         embed(batch, scratch)
         for index in 0..<shape.layers { block(index, batch, cache, scratch) }
@@ -75,20 +77,42 @@ public struct ModelShape: Sendable {
     public var maximumInputs: Int { max(width, feedForward, heads * headWidth) }
 }
 
-/// The rows of one step and those whose scores are wanted.
+/// The rows of one step, those whose scores are wanted, and those whose hidden states are.
 public final class Batch {
     public let rows: BatchRows
     /// Indices of the rows whose scores are computed, ascending.
     public private(set) var outputs: [Int32] = []
+    /// Indices of the rows whose final hidden states alone are wanted, ascending; none of them is an output.
+    public private(set) var states: [Int32] = []
+    /// `outputs`, then `states`.
+    private var picks: [Int32] = []
 
     public init(capacity: Int) {
         rows = BatchRows(capacity: capacity)
         outputs.reserveCapacity(capacity)
+        states.reserveCapacity(capacity)
+        picks.reserveCapacity(capacity)
     }
 
     public func removeAll() {
         rows.removeAll()
         outputs.removeAll(keepingCapacity: true)
+        states.removeAll(keepingCapacity: true)
+    }
+
+    /// Asks for the final hidden state of the row added last, and not for its scores. Returns its place among the states.
+    @discardableResult
+    public func wantState() -> Int {
+        states.append(Int32(rows.count - 1))
+        return states.count - 1
+    }
+
+    /// Indices of all rows whose final states are needed: those of the outputs first.
+    func withPicks<Result>(_ body: (UnsafeBufferPointer<Int32>) -> Result) -> Result {
+        picks.removeAll(keepingCapacity: true)
+        picks.append(contentsOf: outputs)
+        picks.append(contentsOf: states)
+        return picks.withUnsafeBufferPointer(body)
     }
 
     /// Asks for the scores of the row added last. Returns their place among the outputs.
@@ -104,8 +128,10 @@ public final class Scratch {
     public let ops: Ops
     public let maximumRows: Int
     public let maximumOutputs: Int
+    /// Is told the inputs of projections; nil to listen to none.
+    public var tap: ProjectionTap?
     /// [rows, width]: the residual stream.
-    let hidden: Buffer
+    public let hidden: Buffer
     /// [rows, width]: a norm's output, and a projection on its way back to the residual stream.
     let normed: Buffer
     let projected: Buffer
@@ -120,7 +146,7 @@ public final class Scratch {
     let up: Buffer
     /// [rows, half the rotated width], one pair for each rotation of the model.
     let rotations: [RotationTable]
-    /// [outputs, width] and [outputs, vocabulary]
+    /// [rows, width]: final states of the outputs and of those that are wanted for themselves; [outputs, vocabulary].
     let picked: Buffer
     public let scores: Buffer
 
@@ -147,8 +173,23 @@ public final class Scratch {
         gate = Buffer(capacity: maximumRows, width: shape.feedForward)
         up = Buffer(capacity: maximumRows, width: shape.feedForward)
         rotations = shape.rotations.map { RotationTable(capacity: maximumRows, half: $0) }
-        picked = Buffer(capacity: maximumOutputs, width: shape.width)
+        picked = Buffer(capacity: max(maximumRows, maximumOutputs), width: shape.width)
         scores = Buffer(capacity: maximumOutputs, width: shape.vocabulary)
+    }
+
+    /// The final hidden state, [width], of a row in `batch.states` after a pass over that batch; valid until the next.
+    ///
+    /// - Parameter index: its place in `batch.states`.
+    public func state(_ index: Int, of batch: Batch) -> UnsafeBufferPointer<Float> {
+        UnsafeBufferPointer(
+            picked.rows(batch.outputs.count + batch.states.count).elements(of: batch.outputs.count + index))
+    }
+
+    /// Tells the tap; whether the block goes on.
+    @inline(__always)
+    func goesOn(_ layer: Int, _ input: ProjectionInput, _ rows: Rows) -> Bool {
+        guard let tap else { return true }
+        return tap(layer, input, rows)
     }
 
     /// Bytes that a scratch of this size takes, for planning memory before it is allocated.
@@ -157,7 +198,8 @@ public final class Scratch {
         let row =
             3 * shape.width + 2 * shape.heads * shape.headWidth + keys + 2 * shape.feedForward
             + 2 * shape.rotations.reduce(0, +)
-        return 4 * (maximumRows * row + maximumOutputs * (shape.width + shape.vocabulary))
+        let picked = max(maximumRows, maximumOutputs) * shape.width
+        return 4 * (maximumRows * row + picked + maximumOutputs * shape.vocabulary)
             + Ops.bytes(maximumRows: max(maximumRows, maximumOutputs), maximumInputs: shape.maximumInputs)
     }
 }

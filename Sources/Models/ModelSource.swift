@@ -8,14 +8,27 @@ final class ModelSource: Sendable {
     let names: TensorNames
     private let arena = VectorArena()
     private let panels: PanelStorage
+    /// Where weights go that this model leaves out.
+    private let unread = PanelStorage(threads: 0)
     private let prefix: String
     private let architecture: String
+    private let part: ModelPart
+    private let overlay: WeightOverlay
+    /// Every tensor that an architecture has asked for.
+    let uses = TensorUses()
+    private let tally = QuantizedTally()
+
+    /// Parameters of the network: what a quantized weight stands for, not the words that hold it.
+    var parameters: Int { checkpoint.parameterCount + tally.correction }
 
     init(
-        _ checkpoint: Checkpoint, architecture: String, names: TensorNames, panels: PanelStorage
+        _ checkpoint: Checkpoint, architecture: String, names: TensorNames, panels: PanelStorage, part: ModelPart = .whole,
+        overlay: WeightOverlay = WeightOverlay()
     ) throws(CheckpointError) {
         self.checkpoint = checkpoint
         self.panels = panels
+        self.part = part
+        self.overlay = overlay
         self.architecture = architecture
         self.names = names
         if checkpoint.kind == .gguf {
@@ -85,35 +98,59 @@ final class ModelSource: Sendable {
 
     /// A weight of a block, [outputs, inputs].
     func weight(_ name: String, layer: Int, _ outputs: Int, _ inputs: Int) throws(CheckpointError) -> Weight {
-        try weight(full: fullName(name, layer: layer, suffix: "weight"), outputs, inputs)
+        let full = fullName(name, layer: layer, suffix: "weight")
+        uses.add(
+            TensorUse(
+                name: full, convention: "blk.\(layer).\(name).weight", role: .projection(layer: layer, part: name),
+                shape: [outputs, inputs]))
+        return try weight(full: full, outputs, inputs)
     }
 
     /// The weight and, where the file has one, the bias.
     func linear(_ name: String, layer: Int, _ outputs: Int, _ inputs: Int) throws(CheckpointError) -> Linear {
-        linear(
-            try weight(name, layer: layer, outputs, inputs),
-            bias: try optionalVector(full: fullName(name, layer: layer, suffix: "bias"), outputs))
+        Linear(
+            weight: try self.parts(name, layer: layer, parts: [outputs], inputs)[0],
+            bias: try optionalVector(
+                full: fullName(name, layer: layer, suffix: "bias"), outputs, convention: "blk.\(layer).\(name).bias"))
     }
 
-    /// A projection by a weight, laid out for products.
-    func linear(_ weight: Weight, bias: Vector? = nil) -> Linear { Linear(weight: panels.pack(weight), bias: bias) }
+    /// Where a block's weights go: they are left out of a model of other parts.
+    private func storage(layer: Int) -> PanelStorage {
+        switch part {
+        case .whole: panels
+        case .block(let wanted): layer == wanted ? panels : unread
+        case .ends: unread
+        }
+    }
 
     /// A vector of a block, as floats, plus a constant.
     func vector(
         _ name: String, layer: Int, _ count: Int, suffix: String = "weight", adding constant: Float = 0
     ) throws(CheckpointError) -> Vector {
-        try vector(full: fullName(name, layer: layer, suffix: suffix), count, adding: constant)
+        try vector(
+            full: fullName(name, layer: layer, suffix: suffix), count, adding: constant,
+            convention: "blk.\(layer).\(name).\(suffix)")
     }
 
     /// The embedding, [vocabulary, width]; its rows tell the vocabulary's size.
     func embedding(width: Int) throws(CheckpointError) -> Weight {
         let name = isGGUF ? "token_embd.weight" : prefix + names.embedding + ".weight"
+        if !isGGUF, overlay.weights[name] == nil,
+            let stored = try checkpoint.quantizedRows(prefix + names.embedding, inputs: width), let rows = try stored.mapped()
+        {
+            uses.add(
+                TensorUse(name: name, convention: "token_embd.weight", role: .embedding, shape: [rows.outputs, width]))
+            tally.count(rows.outputs * width, insteadOf: checkpoint.elements(under: prefix + names.embedding + "."))
+            return rows
+        }
         let tensor = try checkpoint.require(name)
         guard tensor.shape.count == 2, tensor.shape[1] == width, tensor.shape[0] <= Int(Int32.max) else {
             throw CheckpointError(
                 file: checkpoint.name, tensor: name, field: "shape",
                 reason: "\(tensor.shape) is not [vocabulary, \(width)]")
         }
+        uses.add(TensorUse(name: name, convention: "token_embd.weight", role: .embedding, shape: tensor.shape))
+        if let replaced = overlay.weights[name] { return Weight(replaced) }
         return Weight(type: tensor.type, outputs: tensor.shape[0], inputs: width, bytes: tensor.bytes)
     }
 
@@ -122,26 +159,55 @@ final class ModelSource: Sendable {
         let name = isGGUF ? "output.weight" : names.output + ".weight"
         // A configuration that ties wins over a copy that the file may still carry.
         let tied = isGGUF ? false : try config.bool(ifPresent: "tie_word_embeddings") ?? names.tiesByDefault
-        if !tied, try checkpoint.tensor(named: name) != nil {
-            return linear(try weight(full: name, embedding.outputs, embedding.inputs))
+        let storage = part == .whole ? panels : unread
+        if !tied, hasProjection(name) {
+            uses.add(
+                TensorUse(
+                    name: name, convention: "output.weight", role: .output,
+                    shape: [embedding.outputs, embedding.inputs]))
+            let (outputs, inputs) = (embedding.outputs, embedding.inputs)
+            if let weights = try quantized(name, [outputs], inputs, storage) { return Linear(weight: weights[0]) }
+            return Linear(weight: storage.pack(try weight(full: name, outputs, inputs)))
         }
         if !tied, !isGGUF, !names.tiesByDefault {
             throw CheckpointError(
                 file: checkpoint.name, tensor: name,
                 reason: "the tensor is missing, and config.json does not tie it to the embedding")
         }
-        return linear(embedding)
+        return Linear(weight: storage.pack(embedding))
+    }
+
+    private func hasProjection(_ name: String) -> Bool {
+        let stem = String(name.dropLast(".weight".count))
+        return [".weight", ".qweight", ".weight_packed"].contains { checkpoint.rawTensor(named: stem + $0) != nil }
+    }
+
+    /// Projections by parts of a weight that the file keeps quantized; nil where it is a plain tensor.
+    private func quantized(
+        _ full: String, _ parts: [Int], _ inputs: Int, _ storage: PanelStorage
+    ) throws(CheckpointError) -> [PackedWeight]? {
+        let stem = String(full.dropLast(".weight".count))
+        let outputs = parts.reduce(0, +)
+        guard overlay.weights[full] == nil,
+            let stored = try checkpoint.quantizedWeight(stem, outputs: outputs, inputs: inputs)
+        else { return nil }
+        tally.count(outputs * inputs, insteadOf: checkpoint.elements(under: stem + "."))
+        guard storage.readsWeights else {
+            return parts.map { storage.place(type: stored.type, outputs: $0, inputs: inputs, order: stored.order) }
+        }
+        return try stored.withWeight { split($0, parts, storage, order: stored.order) }
     }
 
     /// A tensor outside the blocks: `output_norm`, `position_embd`, `rope_freqs`.
     func globalVector(
         _ name: String, _ count: Int, suffix: String = "weight", adding constant: Float = 0
     ) throws(CheckpointError) -> Vector {
-        try vector(full: globalName(name, suffix: suffix), count, adding: constant)
+        try vector(
+            full: globalName(name, suffix: suffix), count, adding: constant, convention: "\(name).\(suffix)")
     }
 
     func optionalGlobalVector(_ name: String, _ count: Int) throws(CheckpointError) -> Vector? {
-        try optionalVector(full: globalName(name, suffix: "weight"), count)
+        try optionalVector(full: globalName(name, suffix: "weight"), count, convention: "\(name).weight")
     }
 
     func globalWeight(_ name: String, inputs: Int) throws(CheckpointError) -> Weight {
@@ -151,6 +217,7 @@ final class ModelSource: Sendable {
             throw CheckpointError(
                 file: checkpoint.name, tensor: full, field: "shape", reason: "\(tensor.shape) is not [rows, \(inputs)]")
         }
+        uses.add(TensorUse(name: full, convention: "\(name).weight", role: .table, shape: tensor.shape))
         return Weight(type: tensor.type, outputs: tensor.shape[0], inputs: inputs, bytes: tensor.bytes)
     }
 
@@ -161,28 +228,48 @@ final class ModelSource: Sendable {
         _ name: String, layer: Int, parts: [Int], _ inputs: Int
     ) throws(CheckpointError) -> [PackedWeight] {
         let outputs = parts.reduce(0, +)
-        let stored = try weight(name, layer: layer, inputs, outputs)
-        guard panels.readsWeights else { return parts.map { panels.place(type: .f32, outputs: $0, inputs: inputs) } }
+        let full = fullName(name, layer: layer, suffix: "weight")
+        uses.add(
+            TensorUse(
+                name: full, convention: "blk.\(layer).\(name).weight", role: .projection(layer: layer, part: name),
+                shape: [outputs, inputs], isTransposed: true))
+        let storage = storage(layer: layer)
+        if let replaced = overlay.weights[full] { return split(Weight(replaced), parts, storage) }
+        // Quantized, its outputs come first like everyone's.
+        if let weights = try quantized(full, parts, inputs, storage) { return weights }
+        let stored = try weight(full: full, inputs, outputs)
+        guard storage.readsWeights else { return parts.map { storage.place(type: .f32, outputs: $0, inputs: inputs) } }
         var values = [Float](repeating: 0, count: outputs * inputs)
         for input in 0..<inputs {
             let row = stored.floats(ofRow: input)
             for output in 0..<outputs { values[output * inputs + input] = row[output] }
         }
         return values.withUnsafeBytes { bytes in
-            split(Weight(type: .f32, outputs: outputs, inputs: inputs, bytes: bytes), parts)
+            split(Weight(type: .f32, outputs: outputs, inputs: inputs, bytes: bytes), parts, storage)
         }
     }
 
     /// The same of a weight stored as [outputs, inputs].
     func parts(_ name: String, layer: Int, parts: [Int], _ inputs: Int) throws(CheckpointError) -> [PackedWeight] {
-        split(try weight(name, layer: layer, parts.reduce(0, +), inputs), parts)
+        let full = fullName(name, layer: layer, suffix: "weight")
+        let outputs = parts.reduce(0, +)
+        if let weights = try quantized(full, parts, inputs, storage(layer: layer)) {
+            uses.add(
+                TensorUse(
+                    name: full, convention: "blk.\(layer).\(name).weight", role: .projection(layer: layer, part: name),
+                    shape: [outputs, inputs]))
+            return weights
+        }
+        return split(try weight(name, layer: layer, outputs, inputs), parts, storage(layer: layer))
     }
 
-    private func split(_ whole: Weight, _ parts: [Int]) -> [PackedWeight] {
+    private func split(
+        _ whole: Weight, _ parts: [Int], _ storage: PanelStorage, order: [Int32]? = nil
+    ) -> [PackedWeight] {
         var first = 0
         return parts.map { count in
             defer { first += count }
-            return panels.pack(whole.outputs(first, count: count))
+            return storage.pack(whole.outputs(first, count: count), order: order)
         }
     }
 
@@ -198,20 +285,40 @@ final class ModelSource: Sendable {
     }
 
     private func weight(full name: String, _ outputs: Int, _ inputs: Int) throws(CheckpointError) -> Weight {
+        if let replaced = overlay.weights[name] {
+            precondition(replaced.rows == outputs && replaced.columns == inputs)
+            return Weight(replaced)
+        }
         let tensor = try checkpoint.require(name, shape: [outputs, inputs])
         return Weight(type: tensor.type, outputs: outputs, inputs: inputs, bytes: tensor.bytes)
     }
 
-    private func optionalVector(full name: String, _ count: Int) throws(CheckpointError) -> Vector? {
-        try checkpoint.tensor(named: name) == nil ? nil : try vector(full: name, count)
+    private func optionalVector(full name: String, _ count: Int, convention: String) throws(CheckpointError) -> Vector? {
+        if overlay.vectors[name] == nil, try checkpoint.tensor(named: name) == nil { return nil }
+        return try vector(full: name, count, convention: convention)
     }
 
-    private func vector(full name: String, _ count: Int, adding constant: Float = 0) throws(CheckpointError) -> Vector {
-        let tensor = try checkpoint.require(name, shape: [count])
-        let row = Weight(type: tensor.type, outputs: 1, inputs: count, bytes: tensor.bytes)
-        let values = row.floats(ofRow: 0)
+    private func vector(
+        full name: String, _ count: Int, adding constant: Float = 0, convention: String
+    ) throws(CheckpointError) -> Vector {
+        uses.add(TensorUse(name: name, convention: convention, role: .vector, shape: [count], adding: constant))
+        let values: [Float]
+        if let replaced = overlay.vectors[name] {
+            precondition(replaced.count == count)
+            values = replaced
+        } else {
+            let tensor = try checkpoint.require(name, shape: [count])
+            values = Weight(type: tensor.type, outputs: 1, inputs: count, bytes: tensor.bytes).floats(ofRow: 0)
+        }
         return arena.store(constant == 0 ? values : values.map { $0 + constant })
     }
+}
+
+/// What a quantized folder's tensors count as, while its model is made.
+private final class QuantizedTally: @unchecked Sendable {
+    private(set) var correction = 0
+
+    func count(_ elements: Int, insteadOf stored: Int) { correction += elements - stored }
 }
 
 /// How a Hugging Face folder names the tensors that the GGUF convention calls `blk.N.attn_q` and so on.

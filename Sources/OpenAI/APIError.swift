@@ -50,7 +50,12 @@ public struct APIError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What the engine says of a request, in the API's words.
     public init(_ error: EngineError) {
         switch error {
-        case .contextOverflow: self.init(error.description, parameter: "messages", code: "context_length_exceeded")
+        case .contextOverflow(let prompt, let context):
+            // Clients tell this error by its first words.
+            self.init(
+                "this model's maximum context length is \(context) tokens; the prompt has \(prompt) tokens, "
+                    + "\(prompt - context + 1) more than leaves room for an answer; shorten it or raise the context",
+                parameter: "messages", code: "context_length_exceeded")
         case .cacheTooSmall: self.init(error.description, parameter: "max_tokens", code: "cache_too_small")
         case .emptyPrompt, .tokenOutOfRange: self.init(error.description, parameter: "prompt", code: "invalid_value")
         case .negativeLimit: self.init(error.description, parameter: "max_tokens", code: "invalid_value")

@@ -56,13 +56,13 @@ public struct ApusServer: Sendable {
     ) async throws {
         let routes = RouteRegistry.routes
         let router = Router(context: ApusContext.self, options: [.autoGenerateHeadEndpoints])
-        router.add(middleware: FrontDoor(service: service, routes: routes))
         let access = Access(service: service)
+        router.add(middleware: FrontDoor(service: service, routes: routes, access: access))
         let service = service
         for route in routes {
             router.on(RouterPath(route.path), method: route.method) { request, context in
                 var context = context
-                context.caller = try access.admit(request, route)
+                context.caller = try access.admit(request, isOpen: route.isOpen)
                 if let name = context.caller.name { context.notes.add("key", name) }
                 return try await route.answer(Exchange(request: request, context: context, service: service))
             }

@@ -14,6 +14,8 @@ public struct ServerSettings: Sendable {
     public var engine = EngineConfiguration()
     /// What requests get where they say nothing.
     public var defaults = RequestDefaults()
+    /// Whether a request that gives no seed gets a new one each time; the answer tells it.
+    public var drawsSeeds = false
     /// A file of API keys; nil for none.
     public var keyFile: String?
     /// Whether a public address may be served without keys.

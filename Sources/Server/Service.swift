@@ -36,6 +36,8 @@ final class Service: Sendable {
         var defaults = settings.defaults
         defaults.ignoresUnknownFields = true
         defaults.maximumSamples = settings.limits.samples
+        // As many bits as every reader of JSON keeps.
+        if settings.drawsSeeds { defaults.seed = UInt64.random(in: 0..<1 << 53) }
         return defaults
     }
 
@@ -43,6 +45,12 @@ final class Service: Sendable {
     var desk: BatchDesk? {
         get { deskBox.withLock { $0 } }
         set { deskBox.withLock { $0 = newValue } }
+    }
+
+    /// Whose a request is, for the engine's fairness: between several keys the keys are treated alike; with one key or none, those that
+    /// it speaks for.
+    func user(of exchange: Exchange, named user: String?) -> String? {
+        (keys?.count ?? 0) > 1 ? exchange.caller.owner : (user ?? exchange.caller.name)
     }
 
     /// The state, where the server keeps one.

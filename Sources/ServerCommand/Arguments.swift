@@ -24,7 +24,9 @@ struct Arguments {
                 throw ServerError("'\(argument)' is not known here; options begin with --. See 'apus serve --help'.")
             }
             let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let (name, given) = (String(parts[0]), parts.count > 1 ? String(parts[1]) : nil)
+            // An older name of it.
+            let name = parts[0] == "max-cache" ? "cache-bytes" : String(parts[0])
+            let given = parts.count > 1 ? String(parts[1]) : nil
             func value() throws(ServerError) -> String {
                 if let given { return given }
                 guard let next = rest.popFirst() else {

@@ -19,7 +19,12 @@ enum Settings {
         Setting(
             "models-memory", "BYTES", "The most memory of loaded models together, caches included; one that is not in use leaves for another.",
             .bytes { $1.settings.modelsMemory = $0 }),
-        Setting("seed", "S", "Where randomness comes from for requests that give no seed; by default 0: the same request has the same answer.", .integer(0...Int.max) { $1.settings.defaults.seed = UInt64($0) }),
+        Setting("seed", "S", "Where randomness comes from for requests that give no seed: a number, or random for a new one each time, which the answer tells; by default 0: the same request has the same answer.", .one { text, draft throws(ServerError) in
+            draft.settings.drawsSeeds = text == "random"
+            guard text != "random" else { return }
+            guard let seed = UInt64(text), seed < 1 << 63 else { throw ServerError("is '\(text)'; it must be a number or random") }
+            draft.settings.defaults.seed = seed
+        }),
         Setting("max-tokens", "N", "The most tokens of an answer whose request sets no limit; by default 16 for completions, what the context holds for conversations.", .integer(0...1 << 30) { $1.settings.defaults.maximumTokens = $0 }),
         Setting("temperature", "T", "The temperature of requests that set none; by default the model's recommendation, else 1.", .number(0...1000) { $1.settings.defaults.temperature = Float($0) }),
     ]
@@ -46,15 +51,16 @@ enum Settings {
         }),
         Setting("context", "N", "The most tokens of a conversation; by default the model's own context.", .integer(1...1 << 30) { $1.settings.engine.context = $0 }),
         Setting("cache-type", "TYPE", "How keys and values are kept: f32, f16 or bf16. Part of the answer's definition.", .choice(CacheTypeName.self) { $1.settings.engine.cacheType = $0.type }),
-        Setting("max-cache", "BYTES", "Memory for keys and values of each model; by default half of what is free.", .bytes { $1.settings.engine.cacheBytes = $0 }),
+        Setting("cache-bytes", "BYTES", "Memory for keys and values of each model; by default half of what is free.", .bytes { $1.settings.engine.cacheBytes = $0 }),
         Setting("page-size", "N", "Tokens of a page of the cache: a multiple of 16; by default 64.", .integer(16...65_536) { $1.settings.engine.pageSize = $0 }),
         Setting("token-budget", "N", "The most tokens of a step; by default 512.", .integer(1...1 << 20) { $1.settings.engine.tokenBudget = $0 }),
         Setting("max-running", "N", "The most answers under way in the engine; by default 256.", .integer(1...65_536) { $1.settings.engine.maximumRunning = $0 }),
         Setting("target-itl", "MS", "Cut prompts so that the time between two tokens of an answer stays below this many milliseconds.", .number(0.1...600_000) { $1.settings.engine.targetITL = .milliseconds($0) }),
         Setting("schedule", "NAME", "Who goes first: priority, fair, arrival or prefix; by default priority.", .choice(SchedulingOrder.self) { $1.settings.engine.scheduling = $0 }),
-        Setting("swap", "BYTES", "Memory beside the cache for pages that had to leave and will be needed.", .bytes { $1.settings.engine.swapBytes = $0 }),
+        Setting("evict", "NAME", "Which computed prompts leave the cache first: cost, recency or marking; by default cost.", .choice(EvictionOrder.self) { $1.settings.engine.eviction = $0 }),
+        Setting("swap-bytes", "BYTES", "Memory beside the cache for pages that had to leave and will be needed.", .bytes { $1.settings.engine.swapBytes = $0 }),
         Setting("repack-cache", nil, "Keep the weights as they are laid out in a file beside the model, and map it at the next start.", .flag { $1.settings.engine.keepsPanels = $0 }),
-        Setting("prefix-store", "FOLDER", "Keep computed prefixes in this folder for later starts.", .text { $1.settings.engine.prefixStore = PrefixStoreConfiguration(folder: $0) }),
+        Setting("prefix-store", "FOLDER", "Keep computed prompts in this folder for later starts.", .text { $1.settings.engine.prefixStore = PrefixStoreConfiguration(folder: $0) }),
     ]
 
     private static let limits = [

@@ -9,7 +9,7 @@ public struct KernelTable: Sendable, CustomStringConvertible {
     /// Points into the library's constant data.
     nonisolated(unsafe) let pointer: UnsafePointer<apus_kernels>
 
-    /// `portable`, `avx2` or `avx512`.
+    /// `portable`, `avx2`, `avxvnni`, `avx512` or `neon`.
     public var name: String { String(cString: pointer.pointee.name) }
     public var description: String { name }
 

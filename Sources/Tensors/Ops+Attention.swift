@@ -38,7 +38,7 @@ extension Ops {
         let group = queryHeads / Int(shape.heads)
         let rows = batch.cacheRows(window: window)
         // As many together as a kernel takes, but every thread its part.
-        let together = min(24 / group, batch.count * Int(shape.heads) / (3 * threads))
+        let together = min(Int(APUS_ITEM_QUERIES) / group, batch.count * Int(shape.heads) / (3 * threads))
         let tiles = batch.tiles(rows: max(1, together))
         var slots = 0
         var longest = 0
@@ -47,7 +47,7 @@ extension Ops {
             longest = max(longest, Int(rows[row].high))
         }
         var arguments = apus_attention_arguments(
-            layer: shape, rows: rows, tiles: tiles.starts, queries: queries.base,
+            layer: shape, rows: rows, tiles: tiles.starts, tile_count: Int64(tiles.count), queries: queries.base,
             query_stride: Int64(queries.stride), out: out.base, out_stride: Int64(out.stride), group: Int32(group),
             spans: 1, partials: partials, scale: scale, soft_cap: softCap)
         // Reading the cache costs about as much as computing with it.

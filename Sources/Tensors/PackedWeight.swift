@@ -11,6 +11,8 @@ public struct PackedWeight: @unchecked Sendable {
     public let outputs: Int
     public let inputs: Int
     let base: UnsafePointer<UInt8>
+    /// Which input the weight's first column multiplies, which its second, and so on; nil where each is in its place.
+    var order: UnsafePointer<Int32>?
 
     /// Bytes of the panels.
     public var bytes: Int { Self.bytes(type: type, outputs: outputs, inputs: inputs) }
@@ -24,6 +26,9 @@ public struct PackedWeight: @unchecked Sendable {
 
     /// Formats of one number read the same of an input.
     var preparation: Int32 { apus_preparation(Int32(type.rawValue)) }
+
+    /// Whether products with both read an input the same way.
+    func sharesInput(with other: PackedWeight) -> Bool { preparation == other.preparation && order == other.order }
 
     func part(into out: Rows) -> apus_product_part {
         apus_product_part(
@@ -56,16 +61,22 @@ public final class PanelStorage: @unchecked Sendable {
         self.file = file
     }
 
-    deinit { for chunk in chunks { munmap(chunk.baseAddress, chunk.count) } }
+    private var orders: [UnsafeMutableBufferPointer<Int32>] = []
+
+    deinit {
+        for chunk in chunks { munmap(chunk.baseAddress, chunk.count) }
+        for order in orders { order.deallocate() }
+    }
 
     /// Whether ``pack(_:)`` reads weights: not where a file has their panels, and not for sizes alone.
     public var readsWeights: Bool { pool != nil }
 
     /// Lays a weight out. Whoever uses the result keeps the storage.
     ///
+    /// - Parameter order: which input each column multiplies, a permutation of 0 ..< inputs; nil where each is in its place.
     /// - Complexity: O(bytes), shared by the storage's threads; O(1) where weights are not read.
-    public func pack(_ weight: Weight) -> PackedWeight {
-        let packed = place(type: weight.type, outputs: weight.outputs, inputs: weight.inputs)
+    public func pack(_ weight: Weight, order: [Int32]? = nil) -> PackedWeight {
+        let packed = place(type: weight.type, outputs: weight.outputs, inputs: weight.inputs, order: order)
         if let pool {
             var arguments = apus_pack_arguments(
                 weight: weight.cWeight, panels: UnsafeMutablePointer(mutating: packed.base),
@@ -76,7 +87,7 @@ public final class PanelStorage: @unchecked Sendable {
     }
 
     /// Where the panels of the next weight lie: in the file, or in memory that is still to be filled.
-    public func place(type: ElementType, outputs: Int, inputs: Int) -> PackedWeight {
+    public func place(type: ElementType, outputs: Int, inputs: Int, order: [Int32]? = nil) -> PackedWeight {
         let size = PackedWeight.bytes(type: type, outputs: outputs, inputs: inputs)
         sequence.add("\(type.rawValue) \(outputs) \(inputs)")
         var base = UnsafePointer(Self.nothing)
@@ -86,7 +97,16 @@ public final class PanelStorage: @unchecked Sendable {
             base = UnsafePointer(allocate(size))
         }
         bytes += roundedUp(size, to: Self.alignment)
-        return PackedWeight(type: type, outputs: outputs, inputs: inputs, base: base)
+        return PackedWeight(type: type, outputs: outputs, inputs: inputs, base: base, order: order.map(keep))
+    }
+
+    /// Weights of one input share their order, so that products can share what they prepare of it.
+    private func keep(_ order: [Int32]) -> UnsafePointer<Int32> {
+        if let known = orders.last(where: { $0.elementsEqual(order) }) { return UnsafePointer(known.baseAddress!) }
+        let kept = UnsafeMutableBufferPointer<Int32>.allocate(capacity: order.count)
+        _ = kept.initialize(from: order)
+        orders.append(kept)
+        return UnsafePointer(kept.baseAddress!)
     }
 
     /// Whether the file held just what was asked for; otherwise what came from it is of no use.

@@ -24,6 +24,20 @@ public enum ScalarMath {
         table.row_max(row.baseAddress, Int64(row.count))
     }
 
+    /// The largest score of a row, and the largest magnitude of one as bits: those of infinity and NaN lie above all
+    /// numbers'. One pass.
+    public static func scan(_ row: UnsafeBufferPointer<Float>) -> (largest: Float, magnitudeBits: UInt32) {
+        var magnitude: Int32 = 0
+        let largest = table.row_scan(row.baseAddress, Int64(row.count), &magnitude)
+        return (largest, UInt32(bitPattern: magnitude))
+    }
+
+    /// The place of the first score that equals `value`; nil where there is none.
+    public static func firstIndex(of value: Float, in row: UnsafeBufferPointer<Float>) -> Int? {
+        let place = Int(table.row_find(row.baseAddress, Int64(row.count), value))
+        return place < row.count ? place : nil
+    }
+
     /// Writes e^(x − shift) of every score of a row and returns their sum, added in one fixed order (16 lanes and a
     /// tree). O(row). `weights` has the row's count and may be the row's own memory.
     public static func exponentials(

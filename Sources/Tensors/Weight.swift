@@ -26,12 +26,21 @@ public struct Weight: @unchecked Sendable {
         base = bytes.baseAddress!.assumingMemoryBound(to: UInt8.self)
     }
 
+    /// Rows that lie `rowBytes` apart.
+    init(type: ElementType, outputs: Int, inputs: Int, base: UnsafeRawPointer, rowBytes: Int) {
+        self.type = type
+        self.outputs = outputs
+        self.inputs = inputs
+        self.rowBytes = rowBytes
+        self.base = base.assumingMemoryBound(to: UInt8.self)
+    }
+
     /// The rows `first ..< first + count` as a weight of their own: a part of a fused projection.
     public func outputs(_ first: Int, count: Int) -> Weight {
         precondition(first >= 0 && count > 0 && first + count <= outputs)
         return Weight(
-            type: type, outputs: count, inputs: inputs,
-            bytes: UnsafeRawBufferPointer(start: base + first * rowBytes, count: count * rowBytes))
+            type: type, outputs: count, inputs: inputs, base: UnsafeRawPointer(base + first * rowBytes),
+            rowBytes: rowBytes)
     }
 
     public var bytes: Int { outputs * rowBytes }

@@ -10,7 +10,7 @@ import Testing
 @Suite struct ShapeTests {
     /// Parameters as the models' publishers count them, embeddings once where they are tied.
     static let published = [
-        "llama-135m": 134_515_008, "llama-360m": 361_821_120, "qwen2.5-0.5b": 494_032_768, "qwen3-0.6b": 596_049_920,
+        "llama-42m": 41_689_600, "llama-135m": 134_515_008, "llama-360m": 361_821_120, "qwen2.5-0.5b": 494_032_768, "qwen3-0.6b": 596_049_920,
         "tinyllama-1.1b": 1_100_048_384, "llama-1b": 1_235_814_400, "qwen3-1.7b": 1_720_574_976,
         "llama-3b": 3_212_749_824, "qwen3-4b": 4_022_468_096, "mistral-7b": 7_248_023_552, "llama-8b": 8_030_261_248,
     ]

@@ -21,9 +21,29 @@ import Testing
         ["--logit-bias", "rubbish"], ["--logit-bias", "5=nan"], ["--logit-bias", "99999999=1"], ["--samplers", "foo"],
         ["--stop-token", "-4"], ["--system", "x"], ["--cache-type", "f8"], ["--max-tokens", "99999999999999999999"],
         ["--cache-bytes", "much"], ["--cache-bytes", "0"], ["--prefix-store-bytes", "1G"], ["--prefix-store", ""],
+        ["--evict", "newest"], ["--swap-bytes", "-1"],
     ]) func wrongFlagsAreNamed(_ flags: [String]) throws {
         let name = flags[0] == "--kernels" ? "kernels" : flags[0]
         try expectRefusal(["run", "builtin:stories", "Hi"] + flags, code: 2, name, "See 'apus run --help'.")
+    }
+
+    @Test(arguments: [
+        ["--target-itl", "0"], ["--target-itl", "-5"], ["--target-itl", "nan"], ["--target-itl", "1e12"],
+        ["--target-itl", "soon"], ["--schedule", "random"], ["--evict", "none"], ["--token-budget", "0"],
+        ["--token-budget", "9999999"], ["--max-running", "0"], ["--max-running", "600"],
+        ["--max-running", "9", "--token-budget", "8"], ["--swap-bytes", "1G", "--no-sharing"],
+    ]) func wrongSchedulesAreNamed(_ flags: [String]) throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let input = try folder.write("in.jsonl", #"{"prompt": "Once"}"#)
+        let output = folder.path + "/out.jsonl"
+        try expectRefusal(["batch", input, "-o", output] + flags, code: 2, flags[0], "See 'apus batch --help'.")
+        #expect(!FileManager.default.fileExists(atPath: output))
+    }
+
+    /// What only the engine can know: a swap memory that holds no page.
+    @Test func aSwapMemoryThatHoldsNothingIsRefused() throws {
+        try expectRefusal(["run", "builtin:stories", "Hi", "--swap-bytes", "10"], code: 1, "swap", "page")
     }
 
     @Test func wrongCalls() throws {

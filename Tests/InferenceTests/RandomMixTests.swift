@@ -5,8 +5,8 @@ import Tensors
 import TestKit
 import Testing
 
-/// Thousands of random events on one engine (submissions, parallel samples, forks, cancellations, deadlines, changes of priority
-/// and of memory, steps): after each the laws of the cache hold, and every request gets the answer it gets alone, or the
+/// Thousands of random events on one engine (submissions, parallel samples, forks, texts to embed, cancellations, deadlines, changes of
+/// priority and of memory, steps), under every policy, with swapping, tiers, masks and a target for the time between tokens: after each the laws of the cache hold, and every request gets the answer it gets alone, or the
 /// beginning of it where it was ended early.
 ///
 /// `APUS_RANDOM_EVENTS=100000` sets the number of events of each engine.
@@ -32,6 +32,15 @@ import Testing
         var isOver: Bool { !ends.isEmpty || !errors.isEmpty }
     }
 
+    /// A text to be embedded, and what came of it.
+    final class TextRecord {
+        let expected: [Float]
+        let deadline: Int?
+        var results: [Result<Embedding, EmbeddingError>] = []
+
+        init(expected: [Float], deadline: Int?) { (self.expected, self.deadline) = (expected, deadline) }
+    }
+
     struct Expected {
         var ids: [Int32]
         var logprobs: [Float]
@@ -51,6 +60,7 @@ import Testing
             request.user = "user \(kind % 4)"
             request.cacheSalt = kind % 7 == 6 ? "apart" : nil
             request.reuse = [nil, .needed, .notNeeded][kind % 3]
+            if kind % 5 == 4 { request.mask = ChoiceTests.Ladder() }
             return request
         }
     }
@@ -66,6 +76,17 @@ import Testing
         let model: any Model
         let kinds: [GenerationRequest]
         private var known: [Key: Expected] = [:]
+        private var vectors: [Int: [Float]] = [:]
+
+        /// The vector of a text: every second prompt is pooled by its last token, the others by the mean.
+        func vector(_ kind: Int) throws -> [Float] {
+            if let vector = vectors[kind] { return vector }
+            let vector = try EngineEmbeddingTests.vector(kinds[kind].prompt, Self.pooling(kind), model)
+            vectors[kind] = vector
+            return vector
+        }
+
+        static func pooling(_ kind: Int) -> EmbeddingPooling { kind / 3 % 2 == 0 ? .last : .mean }
 
         init(_ model: any Model) {
             self.model = model
@@ -98,6 +119,8 @@ import Testing
         var eviction = EvictionOrder.cost
         var swap = 0
         var stores = false
+        var target: Duration?
+        var threads = 1
         var testDescription: String { name }
     }
 
@@ -107,6 +130,9 @@ import Testing
         Shape(name: "short of pages, nothing shared", pages: 12, budget: 64, running: 8, shares: false, order: .fair),
         Shape(name: "short of everything", pages: 14, budget: 5, running: 4, shares: true, order: .prefix),
         Shape(name: "swapping", pages: 13, budget: 48, running: 16, shares: true, eviction: .recency, swap: 9),
+        Shape(
+            name: "within a target", pages: 16, budget: 64, running: 12, shares: true, order: .arrival, eviction: .marking,
+            swap: 7, target: .microseconds(2500), threads: 2),
         Shape(
             name: "every tier", pages: 15, budget: 32, running: 12, shares: true, order: .fair, swap: 5, stores: true),
     ]
@@ -121,6 +147,8 @@ import Testing
         var dice = Dice(state: 5)
         var records: [Record] = []
         var live: [Int] = []
+        var texts: [TextRecord] = []
+        static let firstText = 1_000_000
         var time = 0
         var broken = 0
         private let page: Int
@@ -138,6 +166,8 @@ import Testing
             configuration.scheduling = shape.order
             configuration.eviction = shape.eviction
             configuration.swapBytes = shape.swap * page
+            configuration.targetITL = shape.target
+            configuration.threads = shape.threads
             if shape.stores {
                 configuration.prefixStore = PrefixStoreConfiguration(folder: folder, maximumBytes: 30 * page)
             }
@@ -210,6 +240,23 @@ import Testing
             }
         }
 
+        func embed() throws {
+            let kind = Int.random(in: 0..<oracle.kinds.count, using: &dice)
+            var request = EmbeddingRequest(tokens: oracle.kinds[kind].prompt, pooling: Oracle.pooling(kind))
+            request.priority = chance(50) ? .interactive : .batch
+            request.user = oracle.kinds[kind].user
+            request.cacheSalt = oracle.kinds[kind].cacheSalt
+            request.reuse = oracle.kinds[kind].reuse
+            var deadline: Int?
+            if chance(15) {
+                deadline = time + Int.random(in: 0..<40, using: &dice)
+                request.deadline = model.clock + .milliseconds(deadline!)
+            }
+            let record = TextRecord(expected: try oracle.vector(kind), deadline: deadline)
+            texts.append(record)
+            try loop.embed(request, id: Self.firstText + texts.count - 1) { record.results.append($0) }
+        }
+
         func event() throws {
             switch Int.random(in: 0..<100, using: &dice) {
             case 0..<12 where live.count < 60:
@@ -218,6 +265,12 @@ import Testing
             case 12..<17 where live.count < 60:
                 try fork()
                 check("a fork")
+            case 26..<30 where live.count < 60:
+                try embed()
+                check("a text to embed")
+            case 30..<31 where !texts.isEmpty:
+                loop.cancel(id: Self.firstText + Int.random(in: max(0, texts.count - 3)..<texts.count, using: &dice))
+                check("a text taken back")
             case 17..<21 where !records.isEmpty:
                 // Mostly someone present, sometimes someone who is long done.
                 loop.cancel(
@@ -262,8 +315,22 @@ import Testing
         run.finish()
         let now = run.loop.statistics
         #expect(now.freePages + now.cachedPages == now.pages, "all pages but the index's are free")
-        #expect(now.submitted == run.records.count && now.finished + now.cancelled + now.failed == now.submitted)
+        #expect(now.submitted == run.records.count + run.texts.count)
+        #expect(now.finished + now.cancelled + now.failed == now.submitted)
         #expect(run.broken == 0)
+        var vectors = 0
+        for (index, text) in run.texts.enumerated() {
+            #expect(text.results.count == 1, "text \(index) ends once")
+            switch text.results.first {
+            case .success(let embedding):
+                vectors += 1
+                #expect(embedding.vector.map(\.bitPattern) == text.expected.map(\.bitPattern), "text \(index)")
+            case .failure(.ended(_, .deadline)): #expect(text.deadline != nil)
+            case .failure(.ended(_, .cancelled)), .failure(.engine(_, .cacheTooSmall)), nil: break
+            case .failure(let error): Issue.record("text \(index): \(error)")
+            }
+        }
+        #expect(vectors == now.embeddings && vectors > Self.events / 60)
         var counts: [String: Int] = [:]
         for (id, record) in run.records.enumerated() {
             #expect(record.ends.count + record.errors.count == 1, "request \(id) ends once")

@@ -159,7 +159,7 @@ private struct Noise {
             set(2, deviation / 32)
         case .q6_K: set(208, deviation / (18 * 74))
         case .iq4_XS: set(0, deviation / (18 * 70))
-        case .f32, .f16, .bf16: break
+        case .f32, .f16, .bf16, .group: break
         }
     }
 

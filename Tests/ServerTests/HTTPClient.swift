@@ -1,5 +1,4 @@
 import Foundation
-import OpenAI
 import Text
 
 #if canImport(Glibc)
@@ -45,7 +44,7 @@ final class Connection: @unchecked Sendable {
     func send(_ bytes: [UInt8]) throws {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes[sent...].withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue)) }
+            let count = bytes[sent...].withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             guard count > 0 else { throw ClientError("not sent: \(String(cString: strerror(errno)))") }
             sent += count
         }

@@ -72,7 +72,7 @@ import Testing
                             partials.withUnsafeMutableBufferPointer { partials in
                                 var arguments = apus_attention_arguments(
                                     layer: layer, rows: asked.baseAddress, tiles: tiles.baseAddress,
-                                    queries: queryRows.baseAddress, query_stride: Int64(keyWidth),
+                                    tile_count: Int64(tiles.count - 1), queries: queryRows.baseAddress, query_stride: Int64(keyWidth),
                                     out: out.baseAddress, out_stride: Int64(valueWidth), group: 1,
                                     spans: Int32(spans), partials: partials.baseAddress, scale: 0.7, soft_cap: 0)
                                 table.kernels.attention(&arguments, 0, Int64((tiles.count - 1) * spans), scratch)

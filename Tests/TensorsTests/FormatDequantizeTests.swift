@@ -15,7 +15,7 @@ import Testing
         }
     }
 
-    @Test(arguments: FormatReference.all)
+    @Test(arguments: FormatReference.gguf)
     func goldenBlocksGiveTheExactValues(_ format: FormatReference) throws {
         let bytes = try Self.golden("\(format.name).blocks.bin")
         let values = Self.floats(try Self.golden("\(format.name).values.bin"))

@@ -65,7 +65,7 @@ struct KernelTable: @unchecked Sendable {
                     let items = kernels.activation_items(Int64(count), Int64(inputs))
                     var quantize = apus_quantize_arguments(
                         x: x.baseAddress, stride: Int64(inputs), rows: Int64(count), inputs: Int64(inputs),
-                        activations: activations.baseAddress)
+                        activations: activations.baseAddress, order: nil)
                     kernels.quantize(&quantize, 0, items, scratch)
                     var prepare = apus_prepare_arguments(
                         rows: Int64(count), inputs: Int64(inputs), type: Int32(weight.format.type),
@@ -93,7 +93,7 @@ struct KernelTable: @unchecked Sendable {
 }
 
 /// APUS_SCRATCH_BYTES: a macro with a product does not reach Swift.
-let scratchBytes = 64 * 1024
+let scratchBytes = 80 * 1024
 
 /// The panels of a weight, their last byte the last of a page with no page behind it.
 final class GuardedPanels {
@@ -167,7 +167,9 @@ final class GuardedWeight: @unchecked Sendable {
 
 extension FormatReference {
     func setScales(_ bytes: inout [UInt8], block: Int, _ scale: () -> Float) {
+        for at in zeroPoints { bytes[block * self.bytes + at] &= largestZeroPoint }
         for at in halves {
+            if scaleType != 0 { GroupReference.put(scale(), scaleType, &bytes, block * self.bytes + at); continue }
             let bits = Float16(scale()).bitPattern
             bytes[block * self.bytes + at] = UInt8(bits & 255)
             bytes[block * self.bytes + at + 1] = UInt8(bits >> 8)

@@ -11,6 +11,11 @@ struct FormatReference: Sendable, CustomTestStringConvertible {
     let name: String, type: Int, inputs: Int, bytes: Int, group: Int
     /// Where a block keeps its half-precision scales.
     let halves: [Int]
+    /// How it keeps them: 0 as halves, and as `GroupFormat.Scale` counts.
+    var scaleType = 0
+    /// Where it keeps zero points, and the largest that a code can meet.
+    var zeroPoints: [Int] = []
+    var largestZeroPoint: UInt8 = 255
     let decode: @Sendable ([UInt8]) -> DecodedBlock
 
     var testDescription: String { name }
@@ -23,7 +28,9 @@ struct FormatReference: Sendable, CustomTestStringConvertible {
         (self.halves, self.decode) = (halves, decode)
     }
 
-    static let all = [
+    /// GGUF's formats, which have goldens; and those with formats made of parts.
+    static let all = gguf + GroupReference.integers
+    static let gguf = [
         FormatReference("Q4_0", APUS_Q4_0, inputs: 32, bytes: 18, group: 32, halves: [0]) { block in
             simple(block, codes: (0..<32).map { nibble(block, 2, $0) - 8 })
         },

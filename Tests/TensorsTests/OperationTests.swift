@@ -14,7 +14,9 @@ import Testing
     static let floatTypes = [APUS_F32, APUS_F16, APUS_BF16]
 
     /// [rows][outputs], with the rows in one call.
-    static func product(_ table: KernelTable, _ type: Int, _ weight: [[Float]], _ rows: [[Float]]) -> [[Float]] {
+    static func product(_ table: KernelTable, _ type: Int, _ weight: [[Float]], _ rows: [[Float]], cachedBytes: Int = 0)
+        -> [[Float]]
+    {
         let inputs = weight[0].count
         let stride = (weight.count + 31) / 32 * 32
         var bytes: [UInt8] = []
@@ -39,7 +41,7 @@ import Testing
                         let tiled = activations.baseAddress!.assumingMemoryBound(to: UInt8.self)
                         var tile = apus_quantize_arguments(
                             x: x.baseAddress, stride: Int64(inputs), rows: Int64(rows.count), inputs: Int64(inputs),
-                            activations: tiled)
+                            activations: tiled, order: nil)
                         let items = table.kernels.activation_items(Int64(rows.count), Int64(inputs))
                         scratch { table.kernels.tile_floats(&tile, 0, items, $0) }
                         var arguments = apus_product_arguments()
@@ -47,6 +49,7 @@ import Testing
                         arguments.part_count = 1
                         arguments.rows = Int64(rows.count)
                         arguments.activations = UnsafePointer(tiled)
+                        arguments.cached_bytes = Int64(cachedBytes)
                         scratch { table.kernels.product(&arguments, 0, Int64(stride / 32), $0) }
                         withExtendedLifetime(panels) {}
                     }
@@ -73,6 +76,22 @@ import Testing
                         sameRows(result, Array(expected.suffix(count))),
                         "\(table.name): \(count) rows, \(inputs) inputs")
                 }
+            }
+        }
+    }
+
+    /// Many rows go through the panels in several passes, as many rows at once as a cache is said to hold.
+    @Test func passesDoNotMatter() {
+        var random = SeededGenerator(state: 21)
+        let weight = gaussianRows(40, 200, &random).map { row in
+            row.map { Float(bitPattern: Float(Float16($0)).bitPattern & 0xFFFF_0000) }
+        }
+        let rows = gaussianRows(131, 200, &random)
+        let expected = rows.map { OperationReference.product(weight, $0) }
+        for table in KernelTable.all {
+            for cached in [0, 100_000, 1 << 30] {
+                let result = Self.product(table, Int(APUS_BF16), weight, rows, cachedBytes: cached)
+                #expect(sameRows(result, expected), "\(table.name): \(cached) bytes")
             }
         }
     }
@@ -150,6 +169,35 @@ import Testing
         }
     }
 
+    /// One pass over a row: its largest element, the bits of its largest magnitude, and where a value first stands.
+    @Test func rowsAreScanned() {
+        var state: UInt64 = 3
+        func random() -> Float {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Float(Int64(bitPattern: state) >> 40) / 1e5
+        }
+        let specials: [Float] = [.nan, .infinity, -.infinity, -0.0, 0.0, -1e30, 3e38, -3.5e37]
+        for count in [1, 5, 15, 16, 17, 63, 64, 65, 127, 128, 200, 1000] {
+            for trial in 0..<12 {
+                var x = (0..<count).map { _ in random() }
+                if trial > 0 { x[(trial * 37) % count] = specials[trial % specials.count] }
+                if trial > 8 { x = x.map { ($0 / 20).rounded() } }
+                if trial == 11 { x = x.map { _ in -.infinity } }
+                let largest = x.reduce(-Float.infinity) { $1 > $0 ? $1 : $0 }
+                let magnitude = x.map { $0.bitPattern & 0x7FFF_FFFF }.max()!
+                for table in KernelTable.all {
+                    var bits: Int32 = -1
+                    let found = table.kernels.row_scan(x, Int64(count), &bits)
+                    #expect(found == largest && UInt32(bitPattern: bits) == magnitude, "\(table.name), \(count), \(trial)")
+                    for value in [largest, x[count / 2], x[count - 1], -0.0, 12345.678] {
+                        let place = table.kernels.row_find(x, Int64(count), value)
+                        #expect(Int(place) == x.firstIndex(of: value) ?? count, "\(table.name), \(count), \(trial)")
+                    }
+                }
+            }
+        }
+    }
+
     // MARK: Codes of activations
 
     /// Around the halves between two codes, where a fused step would round to another code than the definition's.
@@ -178,7 +226,7 @@ import Testing
                 activations.withUnsafeMutableBufferPointer { activations in
                     var arguments = apus_quantize_arguments(
                         x: x.baseAddress, stride: Int64(x.count), rows: 1, inputs: Int64(x.count),
-                        activations: activations.baseAddress)
+                        activations: activations.baseAddress, order: nil)
                     let items = table.kernels.activation_items(1, Int64(x.count))
                     Self.scratch { table.kernels.quantize(&arguments, 0, items, $0) }
                 }

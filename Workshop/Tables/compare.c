@@ -48,11 +48,41 @@ static int product(const apus_kernels *table, const format *f, const uint8_t *fi
     } else {
         table->tile_floats(&quantize, 0, items, scratch);
     }
-    apus_product_arguments arguments = {{{panels, panel_bytes, 3, INPUTS, f->type, out, 96}}, 1, rows, activations};
+    apus_product_arguments arguments = {{{panels, panel_bytes, 3, INPUTS, f->type, out, 96}}, 1, rows, activations, .cached_bytes = 1 << 19};
     table->product(&arguments, 0, 3, scratch);
     free(panels);
     free(activations);
     return 0;
+}
+
+// Whether a gate within its products gives the bits of the products and the gate one after another.
+static int gate_differs(const apus_kernels *table, const format *f, const uint8_t *file, const float *x, int rows) {
+    static uint8_t scratch[APUS_SCRATCH_BYTES] __attribute__((aligned(64)));
+    const int64_t row_bytes = INPUTS / f->inputs * f->bytes, panel_bytes = apus_panel_bytes(f->type, INPUTS);
+    uint8_t *panels = aligned_alloc(64, 2 * (size_t)panel_bytes), *activations = aligned_alloc(64, ROWS * INPUTS * 4);
+    float *out[3];
+    for (int i = 0; i < 3; i++) out[i] = calloc(ROWS * 32, 4);
+    for (int i = 0; i < 2; i++) {
+        apus_pack_arguments pack = {{file + i * 32 * row_bytes, 32, INPUTS, row_bytes, f->type}, panels + i * panel_bytes, panel_bytes};
+        table->pack(&pack, 0, 1, scratch);
+    }
+    apus_quantize_arguments quantize = {x, INPUTS, rows, INPUTS, activations};
+    apus_prepare_arguments prepare = {rows, INPUTS, f->type, activations};
+    const int64_t items = table->activation_items(rows, INPUTS);
+    if (f->inputs > 1) table->quantize(&quantize, 0, items, scratch), table->prepare(&prepare, 0, items, scratch);
+    else table->tile_floats(&quantize, 0, items, scratch);
+    apus_product_arguments a = {{{panels, panel_bytes, 1, INPUTS, f->type, out[0], 32},
+                                 {panels + panel_bytes, panel_bytes, 1, INPUTS, f->type, out[1], 32}}, 2, rows, activations};
+    table->product(&a, 0, 2, scratch);
+    apus_elementwise_arguments gate = {out[0], 32, out[1], 32, 32, 0};
+    table->gated_silu(&gate, 0, rows, scratch);
+    a.parts[0].out = out[2];
+    a.gate = APUS_GATE_SILU;
+    table->product(&a, 0, 1, scratch);
+    const int differs = memcmp(out[0], out[2], (size_t)rows * 32 * 4) != 0;
+    for (int i = 0; i < 3; i++) free(out[i]);
+    free(panels), free(activations);
+    return differs;
 }
 
 static int products(const apus_kernels *table, const apus_kernels *reference) {
@@ -76,6 +106,7 @@ static int products(const apus_kernels *table, const apus_kernels *reference) {
         for (int rows = 1; rows <= ROWS; rows++) {
             product(reference, f, file, x, rows, a);
             product(table, f, file, x, rows, b);
+            if (gate_differs(table, f, file, x, rows)) printf("%s: %s, %d rows, gate differs\n", table->name, f->name, rows), wrong++;
             for (int row = 0; row < rows; row++)
                 if (memcmp(a + 96 * row, b + 96 * row, OUTPUTS * 4)) {
                     printf("%s: %s, %d rows, row %d differs\n", table->name, f->name, rows, row);
@@ -117,7 +148,7 @@ static int attentions(const apus_kernels *table, const apus_kernels *reference) 
                 apus_store_arguments store = {layer, stored, keys, values, HEADS * width, HEADS * width};
                 kernels->store(&store, 0, SLOTS, scratch);
                 apus_attention_arguments arguments = {
-                    .layer = layer, .rows = asked, .tiles = tiles, .queries = queries, .query_stride = HEADS * GROUP * width,
+                    .layer = layer, .rows = asked, .tiles = tiles, .tile_count = 5, .queries = queries, .query_stride = HEADS * GROUP * width,
                     .out = out[k], .out_stride = HEADS * GROUP * width, .group = GROUP, .spans = 1, .scale = 0.3f};
                 kernels->attention(&arguments, 0, 5 * HEADS, scratch);
                 free(memory);

@@ -11,10 +11,9 @@ public final class ModelBenchmark {
     public let work: ModelWork
     public let configuration: EngineConfiguration
     public let threads: Int
-    private let model: any Model
+    private let rates: ModelRates
     private let meter: LimitMeter
     private var pattern: Limits.ReadPattern?
-    private var noise = SplitMix64(state: 7)
 
     /// Prefill: a prompt alone in the engine, from its submission to its first token.
     public struct Prefill: Sendable {
@@ -48,14 +47,14 @@ public final class ModelBenchmark {
     }
 
     init(_ checkpoint: Checkpoint, configuration: EngineConfiguration, meter: LimitMeter) throws {
-        model = try Catalog.load(checkpoint)
-        work = try ModelWork(checkpoint, shape: model.shape, cacheType: configuration.cacheType)
+        rates = try ModelRates(checkpoint, configuration: configuration)
+        work = try ModelWork(checkpoint, shape: rates.shape, cacheType: configuration.cacheType)
         self.configuration = configuration
-        threads = configuration.threads ?? EngineConfiguration.availableCores
+        threads = rates.threads
         self.meter = meter
     }
 
-    public var shape: ModelShape { model.shape }
+    public var shape: ModelShape { rates.shape }
 
     /// The machine's limits now. The first call looks for the best way to read.
     public func limits() -> Limits {
@@ -72,30 +71,15 @@ public final class ModelBenchmark {
     ///   - before: the limits measured last; replaced by those measured after.
     /// - Throws: ``BenchmarkError/contextTooSmall(needed:context:)``, `EngineError`.
     public func prefill(tokens: Int, repeats: Int, limits before: inout Limits) throws -> Prefill {
-        let loop = try engine(sequences: 1, positions: tokens + 1)
-        var seconds: [Double] = []
-        var lastSteps: [Double] = []
-        for round in 0...repeats {
-            try submit(to: loop, id: 0, prompt: tokens, generate: 1)
-            let start = monotonicSeconds()
-            var last = start
-            while !loop.isIdle {
-                last = monotonicSeconds()
-                loop.step()
-            }
-            let end = monotonicSeconds()
-            guard round > 0 else { continue }
-            seconds.append(end - start)
-            lastSteps.append(end - last)
-        }
+        let prompts = try rates.prompts(tokens: tokens, repeats: repeats)
         let after = limits()
         defer { before = after }
         return Prefill(
-            tokens: tokens, rate: Sample(seconds.map { Double(tokens) / $0 }),
+            tokens: tokens, rate: Sample(prompts.seconds.map { Double(tokens) / $0 }),
             share: LimitShare(
-                seconds: Sample(seconds).median, bytes: Double(work.weightBytes),
+                seconds: Sample(prompts.seconds).median, bytes: Double(work.weightBytes),
                 operations: work.operations(rows: tokens, outputs: 1), limits: before.joined(with: after)),
-            lastStep: Sample(lastSteps).median)
+            lastStep: Sample(prompts.lastSteps).median)
     }
 
     /// Measures decode.
@@ -107,29 +91,12 @@ public final class ModelBenchmark {
     ///   - before: the limits measured last; replaced by those measured after.
     /// - Throws: ``BenchmarkError/contextTooSmall(needed:context:)``, `EngineError`.
     public func decode(batch: Int, context: Int, steps: Int, limits before: inout Limits) throws -> Decode {
-        // While the last prompts are computed the first answers already grow.
-        let slack = 4 + batch * context / 256
-        let loop = try engine(sequences: batch, positions: context + steps + slack)
-        let progress = Progress()
-        for id in 0..<batch {
-            try submit(to: loop, id: id, prompt: context, generate: steps + slack, progress)
-        }
-        while progress.started < batch { loop.step() }
-        loop.step()
-        let grown = progress.tokens / batch
-        var stretches: [(steps: Int, seconds: Double)] = []
-        let count = min(5, steps)
-        for stretch in 0..<count {
-            let length = steps * (stretch + 1) / count - steps * stretch / count
-            let start = monotonicSeconds()
-            for _ in 0..<length { loop.step() }
-            stretches.append((length, monotonicSeconds() - start))
-        }
-        for id in 0..<batch { loop.cancel(id: id) }
+        let measured = try rates.steps(batch: batch, context: context, steps: steps)
+        let stretches = measured.stretches
         let after = limits()
         defer { before = after }
         let seconds = Sample(stretches.map { $0.seconds / Double($0.steps) }).median
-        let positions = context + grown + steps / 2
+        let positions = context + measured.grown + steps / 2
         let bytes = Double(work.weightBytes) + Double(batch) * Double(work.cacheBytes(positions: positions))
         return Decode(
             batch: batch, context: context,
@@ -175,51 +142,6 @@ public final class ModelBenchmark {
 
     /// The most rows of a step.
     static let stepRows = 512
-
-    private func engine(sequences: Int, positions: Int) throws -> EngineLoop {
-        guard positions <= shape.context else {
-            throw BenchmarkError.contextTooSmall(needed: positions, context: shape.context)
-        }
-        var configuration = configuration
-        configuration.threads = threads
-        configuration.context = positions
-        configuration.maximumRunning = sequences
-        configuration.tokenBudget = Self.stepRows
-        configuration.sharesPrefixes = false
-        let pages = (positions + configuration.pageSize - 1) / configuration.pageSize * sequences
-        let bytes =
-            pages
-            * CacheStorage.pageBytes(
-                layers: shape.cache, pageSize: configuration.pageSize, type: configuration.cacheType)
-        guard bytes < physicalMemory() / 4 * 3 else {
-            throw BenchmarkError.noMemory(bytes: bytes, purpose: "a cache of \(sequences) × \(positions) positions")
-        }
-        configuration.cacheBytes = bytes
-        return try EngineLoop(model: model, configuration: configuration)
-    }
-
-    /// How far the sequences of a batch are.
-    private final class Progress {
-        var started = 0
-        var tokens = 0
-    }
-
-    private func submit(
-        to loop: EngineLoop, id: Int, prompt: Int, generate: Int, _ progress: Progress = Progress()
-    ) throws {
-        var sampling = SamplingParameters()
-        sampling.temperature = 0
-        let vocabulary = Int32(shape.vocabulary)
-        let tokens = (0..<prompt).map { _ in Int32.random(in: 0..<vocabulary, using: &noise) }
-        let request = GenerationRequest(prompt: tokens, sampling: sampling, maximumTokens: generate)
-        var isFirst = true
-        _ = try loop.submit(request, id: id) { outcome in
-            guard case .success(.token) = outcome else { return }
-            progress.tokens += 1
-            if isFirst { progress.started += 1 }
-            isFirst = false
-        }
-    }
 }
 
 extension Limits {

@@ -52,7 +52,7 @@ public final class StepProfiler {
             let alike = try work.blockNames.map(matrix).filter {
                 $0.outputs == product.outputs && $0.inputs == product.inputs && $0.type == product.type
             }
-            weights.append((product, alike.map(panels.pack)))
+            weights.append((product, alike.map { panels.pack($0) }))
         }
         weights.append((work.head, [panels.pack(try matrix(work.headName))]))
     }
@@ -122,7 +122,7 @@ public final class StepProfiler {
             part("norm", 2 * shape.layers + 1) {
                 ops.rmsNorm(hidden.all, weight: weight, epsilon: 1e-5, into: other.all)
             },
-            part("gate", shape.layers) { ops.gatedSiLU(gate.all, up.all) },
+            part("gate, as a pass of its own", shape.layers) { ops.gatedSiLU(gate.all, up.all) },
             part("residual", 2 * shape.layers) { ops.add(hidden.all, other.all) },
         ]
         if !shape.rotations.isEmpty {

@@ -13,6 +13,7 @@ public struct ModelSize: Sendable, Equatable {
     public var cacheHeads: Int
     public var headWidth: Int
     public var vocabulary: Int
+    /// Positions that the file allows: the model's own; more in the smallest, so that long prompts can be measured in a short time.
     public var context: Int
     public var rotationBase: Float
     public var epsilon: Float = 1e-5
@@ -86,6 +87,10 @@ public struct ModelSize: Sendable, Equatable {
 extension ModelSize {
     /// The shapes that `--shape` knows, small ones first. Sources: the models' own config.json.
     public static let all = [
+        ModelSize(
+            name: "llama-42m", example: "stories42M of llama2.c", architecture: "llama", layers: 8, width: 512,
+            feedForward: 1376, heads: 8, cacheHeads: 8, headWidth: 64, vocabulary: 32000, context: 32768,
+            rotationBase: 10_000),
         ModelSize(
             name: "llama-135m", example: "SmolLM2-135M", architecture: "llama", layers: 30, width: 576,
             feedForward: 1536, heads: 9, cacheHeads: 3, headWidth: 64, vocabulary: 49152, context: 8192,

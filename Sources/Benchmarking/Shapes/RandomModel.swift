@@ -28,6 +28,11 @@ public struct RandomModel: Sendable {
     /// larger one with blocks of 32, which is what other writers of GGUF take too.
     public func format(ofRow inputs: Int) -> ElementType {
         guard inputs % format.blockSize != 0 else { return format }
+        if let parts = format.groupFormat, let group = GroupFormat.group(dividing: parts.group, inputs: inputs),
+            let smaller = GroupFormat(parts.coding, group: group, scale: parts.scale, zeroPoints: parts.hasZeroPoints)
+        {
+            return .group(smaller)
+        }
         switch format {
         case .q2_K, .q3_K: return .q4_0
         case .iq4_XS: return .iq4_NL
@@ -134,6 +139,7 @@ public struct RandomModel: Sendable {
         case .iq4_XS: 30
         case .bf16: 32
         case .mxfp4: 38
+        case .group: 1024
         }
     }
 
@@ -161,15 +167,13 @@ public struct RandomModel: Sendable {
     }
 }
 
-/// Formats that a random model can have, by the name `--format` takes.
+/// Formats that a random model can have, by the name `--format` takes: GGUF's, and those made of parts (`int4-g128`, `nf4-g64`).
 public enum WeightFormats {
     public static let names = ElementType.allCases.map { $0.name.lowercased() }
 
     /// - Throws: ``BenchmarkError/unknownFormat(_:)`` where no format has the name.
     public static func named(_ name: String) throws(BenchmarkError) -> ElementType {
-        guard let type = ElementType.allCases.first(where: { $0.name.lowercased() == name.lowercased() }) else {
-            throw .unknownFormat(name)
-        }
+        guard let type = ElementType(name: name), type.rowHeaderBytes == 0 else { throw .unknownFormat(name) }
         return type
     }
 }

@@ -9,6 +9,8 @@ struct RandomWeights {
     private var elements: [UInt8] = []
     /// Scales of blocks, and what goes with each as its minimum, in half precision.
     private var scales: [(scale: UInt16, minimum: UInt16)] = []
+    /// The scale of formats made of parts.
+    private var groupScale: Float = 1
     /// The exponent of MXFP4's blocks.
     private var exponent: UInt8 = 0
 
@@ -19,12 +21,19 @@ struct RandomWeights {
     init(type: ElementType, deviation: Float, seed: UInt64) {
         self.type = type
         noise = SplitMix64(state: seed)
-        if type.isQuantized { calibrate(deviation) } else { tabulate(deviation) }
+        if type.groupFormat != nil {
+            groupScale = deviation / decodedSample().deviation
+        } else if type.isQuantized {
+            calibrate(deviation)
+        } else {
+            tabulate(deviation)
+        }
     }
 
     /// Fills whole blocks.
     mutating func fill(_ bytes: UnsafeMutableRawBufferPointer) {
         precondition(bytes.count % type.blockBytes == 0)
+        if let format = type.groupFormat { return fillGroups(bytes, format) }
         guard type.isQuantized else { return fillFloats(bytes) }
         fillNoise(bytes)
         let layout = BlockLayout(type)
@@ -36,6 +45,30 @@ struct RandomWeights {
             bytes.storeBytes(of: choice.scale, toByteOffset: block + place, as: UInt16.self)
             if let place = layout.minimum {
                 bytes.storeBytes(of: choice.minimum, toByteOffset: block + place, as: UInt16.self)
+            }
+        }
+    }
+
+    /// Random codes, without NaN, under scales of either sign where the format has them; zero points in the middle.
+    private mutating func fillGroups(_ bytes: UnsafeMutableRawBufferPointer, _ format: GroupFormat) {
+        fillNoise(bytes)
+        let groups = format.blockSize / format.group
+        let codeBytes = format.blockSize / 8 * format.coding.bits
+        for block in stride(from: 0, to: bytes.count, by: format.blockBytes) {
+            if format.coding.isFloat, format.coding.bits == 8 { for at in block..<block + codeBytes { bytes[at] &= 0xBB } }
+            for group in 0..<groups {
+                let at = block + codeBytes + group * format.scale.bytes
+                let scale = bytes[at] & 1 == 0 ? groupScale : -groupScale
+                switch format.scale {
+                case .f16: bytes.storeBytes(of: Float16(scale).bitPattern, toByteOffset: at, as: UInt16.self)
+                case .bf16: bytes.storeBytes(of: UInt16(scale.bitPattern >> 16), toByteOffset: at, as: UInt16.self)
+                case .f32: bytes.storeBytes(of: scale.bitPattern, toByteOffset: at, as: UInt32.self)
+                case .e8m0: bytes[at] = UInt8(max(1, min(254, 127 + Int(groupScale.exponent))))
+                }
+            }
+            guard format.hasZeroPoints else { continue }
+            for group in 0..<groups {
+                bytes[block + codeBytes + groups * format.scale.bytes + group] = 1 << UInt8(format.coding.bits - 1)
             }
         }
     }
@@ -144,7 +177,7 @@ private struct BlockLayout {
         case .q3_K: scale = 108
         case .q6_K: scale = 208
         case .mxfp4: exponent = 0
-        case .f32, .f16, .bf16: break
+        case .f32, .f16, .bf16, .group: break
         }
     }
 }

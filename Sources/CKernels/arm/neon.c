@@ -2,6 +2,7 @@
 
 #if defined(__aarch64__)
 
+#include "group_formats.h"
 #include "kernels.h"
 
 #include <arm_neon.h>
@@ -36,6 +37,11 @@ INLINE v16f half_load(const uint16_t *p) {
     return values;
 }
 
+INLINE v16f scale16(v16f p, v16f n, v16f shifted) {
+    (void)n;
+    return scale_by_bits(p, shifted);
+}
+
 INLINE v32b look_up(const int8_t table[16], v32b indices) {
     const uint8x16_t values = vld1q_u8((const uint8_t *)table);
     uint8x16_t halves[2];
@@ -50,6 +56,20 @@ INLINE v16i look_up_words(const uint8_t table[16], v16i indices) {
     memcpy(quarters, &indices, sizeof quarters);
     for (int i = 0; i < 4; i++) quarters[i] = vqtbl1q_u8(values, quarters[i]);
     memcpy(&indices, quarters, sizeof quarters);
+    return indices;
+}
+
+INLINE v16f look_up_floats(const float table[16], v16i indices) {
+    v16f values;
+    for (int i = 0; i < 16; i++) values[i] = table[indices[i]];
+    return values;
+}
+INLINE v16i look_up_own(const uint8_t *tables, v16i indices) {
+    uint8_t bytes[64];
+    memcpy(bytes, &indices, 64);
+    // Output o of 16 has its 16 values at 64 × (o mod 4) + 16 × (o div 4).
+    for (int i = 0; i < 64; i++) bytes[i] = tables[64 * (i / 4 % 4) + 16 * (i / 16) + bytes[i]];
+    memcpy(&indices, bytes, 64);
     return indices;
 }
 
@@ -76,8 +96,8 @@ INLINE v16i dot_step(v16i sum, code_run *run, v16i weights, int32_t codes, int w
 #include "../formats.inc"
 #include "../panels.inc"
 #include "../tiles.inc"
-#include "../product.inc"
 #include "../rows.inc"
+#include "../product.inc"
 #include "../attention.inc"
 
 #pragma clang attribute pop

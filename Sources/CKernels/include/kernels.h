@@ -28,7 +28,7 @@ enum {
 /// Words of 4 bytes along the inputs that a step of a product takes: 64 floats or 256 codes.
 #define APUS_CHUNK_WORDS 64
 /// Bytes of scratch that every operation may use for itself, one area a thread.
-#define APUS_SCRATCH_BYTES (64 * 1024)
+#define APUS_SCRATCH_BYTES (80 * 1024)
 
 /// A weight as its file holds it: `outputs` rows of `inputs` elements, row-major.
 typedef struct {
@@ -51,6 +51,7 @@ typedef struct {
     const float *x;
     int64_t stride, rows, inputs;
     uint8_t *activations;
+    const int32_t *order;   // [inputs] which element of a row comes where, or null: each where it is
 } apus_quantize_arguments;
 
 /// Bytes that quantized activations take for each row and 256 inputs begun.
@@ -82,13 +83,20 @@ typedef struct {
 
 #define APUS_PRODUCT_PARTS 4
 
+/// How a gate meets the other product: x = silu(x) × other, x = gelu_tanh(x) × other.
+enum { APUS_GATE_NONE = 0, APUS_GATE_SILU = 1, APUS_GATE_GELU = 2 };
+
 /// Items: panels of all parts, one part after another. out [rows][out_stride] = x · weightᵀ. The parts share their
 /// activations: codes with what is prepared for quantized weights, tiled floats for float weights.
+/// With a gate, items are the panels of the first of two parts of one size: its outputs are gated by the second's, which are
+/// written nowhere.
 typedef struct {
     apus_product_part parts[APUS_PRODUCT_PARTS];
     int32_t part_count;
     int64_t rows;
     const uint8_t *activations;
+    int32_t gate;
+    int64_t cached_bytes;   // of activations that should stay in a core's own cache while panels pass by
 } apus_product_arguments;
 
 /// Items: rows. Row `ids[r]` of a weight as floats, times a factor.
@@ -160,13 +168,16 @@ typedef struct {
 
 /// Slots of a span: what attention may compute apart and then merge.
 #define APUS_SPAN_SLOTS 512
+/// Queries that attention takes through the cache together.
+#define APUS_ITEM_QUERIES 48
 
-/// Items: tiles × cache heads × spans. out [rows][out_stride]: heads × value_dim. A tile is some successive rows that share
+/// Items: cache heads × tiles × spans. out [rows][out_stride]: heads × value_dim. A tile is some successive rows that share
 /// pages. With more than one span, `attention` writes partials and `attention_merge` (items: rows × query heads) the output.
 typedef struct {
     apus_cache_layer layer;
     const apus_cache_row *rows;
     const int32_t *tiles;   // first row of each tile, and one past the last tile's last
+    int64_t tile_count;
     const float *queries;
     int64_t query_stride;
     float *out;
@@ -202,6 +213,11 @@ typedef struct {
     void (*dequantize)(const apus_weight *weight, int64_t row, float *out);
     float (*row_max)(const float *x, int64_t n);
     double (*row_exp)(const float *x, int64_t n, float shift, float *weights);
+    // The largest element, as row_max, and in *magnitude the largest bits of an element without its sign: those of infinity
+    // and NaN lie above all numbers'.
+    float (*row_scan)(const float *x, int64_t n, int32_t *magnitude);
+    // The first element that equals value; n where there is none.
+    int64_t (*row_find)(const float *x, int64_t n, float value);
 } apus_kernels;
 
 /// Tells the processor that the thread waits in a loop.

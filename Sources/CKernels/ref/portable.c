@@ -1,5 +1,6 @@
 // The reference table: C that any processor runs. It defines what the others must equal.
 
+#include "group_formats.h"
 #include "kernels.h"
 
 #pragma clang fp contract(off)
@@ -24,6 +25,11 @@ INLINE v16f half_load(const uint16_t *p) {
     return v;
 }
 
+INLINE v16f scale16(v16f p, v16f n, v16f shifted) {
+    (void)n;
+    return scale_by_bits(p, shifted);
+}
+
 INLINE v32b look_up(const int8_t table[16], v32b indices) {
     v32b values;
     for (int i = 0; i < 32; i++) values[i] = (uint8_t)table[indices[i]];
@@ -34,6 +40,20 @@ INLINE v16i look_up_words(const uint8_t table[16], v16i indices) {
     uint8_t bytes[64];
     memcpy(bytes, &indices, 64);
     for (int i = 0; i < 64; i++) bytes[i] = table[bytes[i]];
+    memcpy(&indices, bytes, 64);
+    return indices;
+}
+
+INLINE v16f look_up_floats(const float table[16], v16i indices) {
+    v16f values;
+    for (int i = 0; i < 16; i++) values[i] = table[indices[i]];
+    return values;
+}
+INLINE v16i look_up_own(const uint8_t *tables, v16i indices) {
+    uint8_t bytes[64];
+    memcpy(bytes, &indices, 64);
+    // Output o of 16 has its 16 values at 64 × (o mod 4) + 16 × (o div 4).
+    for (int i = 0; i < 64; i++) bytes[i] = tables[64 * (i / 4 % 4) + 16 * (i / 16) + bytes[i]];
     memcpy(&indices, bytes, 64);
     return indices;
 }
@@ -54,7 +74,7 @@ INLINE v16i dot_step(v16i sum, code_run *run, v16i weights, int32_t codes, int w
 #include "../formats.inc"
 #include "../panels.inc"
 #include "../tiles.inc"
-#include "../product.inc"
 #include "../rows.inc"
+#include "../product.inc"
 #include "../attention.inc"
 #include "../table.inc"

@@ -2,6 +2,7 @@
 
 #if defined(__x86_64__)
 
+#include "group_formats.h"
 #include "kernels.h"
 
 #include <immintrin.h>
@@ -17,27 +18,7 @@
 
 #include "../lanes.inc"
 
-INLINE float half_to_float(uint16_t bits) { return _cvtsh_ss(bits); }
-INLINE v8f halves_to_floats(v8h bits) { return _mm256_cvtph_ps((__m128i)bits); }
-INLINE v16f half_load(const uint16_t *p) {
-    const __m256 low = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
-    const __m256 high = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p + 8)));
-    return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-}
-
-INLINE v32b look_up(const int8_t table[16], v32b indices) {
-    const __m256i values = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
-    return (v32b)_mm256_shuffle_epi8(values, (__m256i)indices);
-}
-
-INLINE v16i look_up_words(const uint8_t table[16], v16i indices) {
-    const __m256i values = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
-    __m256i halves[2];
-    memcpy(halves, &indices, 64);
-    for (int i = 0; i < 2; i++) halves[i] = _mm256_shuffle_epi8(values, halves[i]);
-    memcpy(&indices, halves, 64);
-    return indices;
-}
+#include "ymm.inc"
 
 // Products of narrow codes: pairs of unsigned × signed bytes are added in 16 bits, several words long where the codes'
 // width allows (15 · 127 · 2 · 8, 31 · 127 · 2 · 4 and 63 · 127 · 2 · 2 all fit), then widened.
@@ -46,13 +27,6 @@ typedef v16i code_run;
 #define WIDE_CODES_SIGNED 1
 #define NARROW_RUNS 1
 #define FOR_EACH_TILE(DO, ...) DO(1, ##__VA_ARGS__) DO(2, ##__VA_ARGS__) DO(3, ##__VA_ARGS__) DO(4, ##__VA_ARGS__)
-INLINE __m256i half_of(v16i v, int high) {
-    return high ? (__m256i)__builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15)
-                : (__m256i)__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
-}
-INLINE v16i join_halves(__m256i low, __m256i high) {
-    return __builtin_shufflevector((v8i)low, (v8i)high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-}
 // |w| · sign(a) of codes 128 above w: a pair of products is at most 2 · 128 · 127, which 16 bits hold.
 INLINE __m256i wide_pairs(__m256i weights, __m256i codes) {
     const __m256i w = _mm256_xor_si256(weights, _mm256_set1_epi8((char)0x80));
@@ -82,8 +56,8 @@ INLINE v16i dot_step(v16i sum, code_run *run, v16i weights, int32_t codes, int w
 #include "../formats.inc"
 #include "../panels.inc"
 #include "../tiles.inc"
-#include "../product.inc"
 #include "../rows.inc"
+#include "../product.inc"
 #include "../attention.inc"
 
 #pragma clang attribute pop

@@ -2,6 +2,7 @@
 
 #if defined(__x86_64__)
 
+#include "group_formats.h"
 #include "kernels.h"
 
 #include <immintrin.h>
@@ -21,6 +22,12 @@ INLINE float half_to_float(uint16_t bits) { return _cvtsh_ss(bits); }
 INLINE v8f halves_to_floats(v8h bits) { return _mm256_cvtph_ps((__m128i)bits); }
 INLINE v16f half_load(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 
+// p · 2^n, rounded once: the same as two factors.
+INLINE v16f scale16(v16f p, v16f n, v16f shifted) {
+    (void)shifted;
+    return (v16f)_mm512_scalef_ps((__m512)p, (__m512)n);
+}
+
 INLINE v32b look_up(const int8_t table[16], v32b indices) {
     const __m256i values = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
     return (v32b)_mm256_shuffle_epi8(values, (__m256i)indices);
@@ -29,6 +36,19 @@ INLINE v32b look_up(const int8_t table[16], v32b indices) {
 INLINE v16i look_up_words(const uint8_t table[16], v16i indices) {
     const __m512i values = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table));
     return (v16i)_mm512_shuffle_epi8(values, (__m512i)indices);
+}
+
+INLINE v16f look_up_floats(const float table[16], v16i indices) {
+    return (v16f)_mm512_permutexvar_ps((__m512i)indices, _mm512_loadu_ps(table));
+}
+// Output o of 16 has its 16 values at 64 × (o mod 4) + 16 × (o div 4).
+INLINE v16i look_up_own(const uint8_t *tables, v16i indices) {
+    const __m512i own = (__m512i)indices;
+    return (v16i)_mm512_or_si512(
+        _mm512_or_si512(_mm512_maskz_shuffle_epi8(0x000F000F000F000Full, _mm512_loadu_si512(tables), own),
+                        _mm512_maskz_shuffle_epi8(0x00F000F000F000F0ull, _mm512_loadu_si512(tables + 64), own)),
+        _mm512_or_si512(_mm512_maskz_shuffle_epi8(0x0F000F000F000F00ull, _mm512_loadu_si512(tables + 128), own),
+                        _mm512_maskz_shuffle_epi8(0xF000F000F000F000ull, _mm512_loadu_si512(tables + 192), own)));
 }
 
 // Unsigned weights × signed codes, four at a time, exactly.
@@ -46,8 +66,8 @@ INLINE v16i dot_step(v16i sum, code_run *run, v16i weights, int32_t codes, int w
 #include "../formats.inc"
 #include "../panels.inc"
 #include "../tiles.inc"
-#include "../product.inc"
 #include "../rows.inc"
+#include "../product.inc"
 #include "../attention.inc"
 
 #pragma clang attribute pop

@@ -35,10 +35,6 @@ struct Batch: ParsableCommand {
     @Flag(help: "Run in order of the input and compute every prompt whole, for comparison.") var noSharing = false
     @Option(
         help: ArgumentHelp(
-            "Memory for keys and values: bytes, or a number with K, M, G, Ki, Mi, Gi.", valueName: "bytes"))
-    var maxCache: ByteCount?
-    @Option(
-        help: ArgumentHelp(
             "Do part i of n, from 1/n to n/n: each a process with an output of its own. Their outputs in a row are the whole.",
             valueName: "i/n"))
     var shard: ShardArgument = ShardArgument(argument: "1/1")!
@@ -55,6 +51,8 @@ struct Batch: ParsableCommand {
             "The temperature for lines that set none; by default the model's recommendation, else 1.", valueName: "t"))
     var temperature: Float?
     @OptionGroup(title: "Machine") var engine: EngineOptions
+    @OptionGroup(title: "Cache") var cache: CacheOptions
+    @OptionGroup(title: "Schedule") var schedule: ScheduleOptions
     @Flag(
         help:
             "Print one JSON object at the end: requests, failed, prompt_tokens, prefilled_tokens, generated_tokens, seconds, mean_batch."
@@ -62,6 +60,10 @@ struct Batch: ParsableCommand {
 
     func validate() throws {
         if input == output { throw ValidationError("The input and the output are the same file; name two.") }
+        if noSharing, cache.prefixStore != nil || (cache.swapBytes?.bytes ?? 0) > 0 {
+            throw ValidationError(
+                "--no-sharing computes every prompt whole; leave out --prefix-store and --swap-bytes, or --no-sharing.")
+        }
         if let maxTokens, maxTokens < 0 { throw ValidationError("--max-tokens is \(maxTokens); it must be 0 or more.") }
         if let temperature {
             var sampling = SamplingParameters()
@@ -74,6 +76,9 @@ struct Batch: ParsableCommand {
         }
     }
 
+    /// The most answers at once, where steps cost so much by themselves and memory is so plentiful that so many pay.
+    private static let mostAnswers = 256
+
     private func job() throws -> BatchJob {
         var job = BatchJob(input: input, output: output, model: model)
         job.resumes = resume
@@ -83,8 +88,9 @@ struct Batch: ParsableCommand {
         job.defaults.seed = seed
         job.defaults.maximumTokens = maxTokens
         job.defaults.temperature = temperature
-        job.engine = try engine.configuration(sequences: 64)
-        job.engine.cacheBytes = maxCache?.bytes
+        job.engine = try engine.configuration(sequences: Self.mostAnswers)
+        cache.apply(to: &job.engine)
+        schedule.apply(to: &job.engine)
         // Prompts share whole pages: the smallest ones lose the fewest tokens where a prefix ends.
         job.engine.pageSize = 16
         // The convention of reproducible builds: the same time in each run.
@@ -96,7 +102,11 @@ struct Batch: ParsableCommand {
         let job = try job()
         let signals = StopSignals()
         let meter = BatchMeter()
-        let outcome = try job.run(stops: { signals.received != nil }, report: { meter.report($0) })
+        let outcome = try job.run(
+            stops: { signals.received != nil },
+            announce: { plan in
+                if Console.errorIsTerminal { Console.note("\(plan)") }
+            }, report: { meter.report($0) })
         meter.end()
         switch outcome {
         case .finished(let report):

@@ -97,7 +97,8 @@ struct BenchMachineOptions: ParsableArguments {
         help: ArgumentHelp("Threads; by default one for each core.", valueName: "k")) var threads: Int?
     @Option(
         help: ArgumentHelp(
-            "Kernel table: portable, avx2 or avx512; by default the fastest this machine has.", valueName: "name"))
+            "Kernel table: portable, avx2, avxvnni or avx512; by default the fastest this machine has.",
+            valueName: "name"))
     var table: String?
     @Option(help: ArgumentHelp("How keys and values are kept: f32, f16 or bf16.", valueName: "type"))
     var cacheType: CacheTypeArgument = .f32

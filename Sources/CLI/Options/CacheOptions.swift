@@ -24,10 +24,26 @@ struct ByteCount: ExpressibleByArgument {
 /// How much memory the cache may take, and what outlives the process. None of this changes a token.
 struct CacheOptions: ParsableArguments {
     @Option(
+        name: [.long, .customLong("max-cache")],
         help: ArgumentHelp(
-            "Bytes for keys and values, such as 500M or 2G; by default planned from the memory that is free.",
+            "Bytes for keys and values, such as 500M or 2G, kept under any load; by default planned from the memory that is free.",
             valueName: "size"))
     var cacheBytes: ByteCount?
+
+    @Option(
+        help: ArgumentHelp(
+            "Which computed prompts leave the cache first, of those that nobody uses: cost (long unused and cheap to compute again), "
+                + "recency (longest unused), marking (by phases of use; heeds callers' hints and stays sound when they are wrong).",
+            valueName: "policy"))
+    var evict = EvictionOrder.cost
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Memory beside the cache for what had to leave it and will be needed, such as prompts of answers that gave way to others; "
+                + "kept where copying it back is cheaper than computing it again. By default 0: none.",
+            valueName: "size"))
+    var swapBytes: ByteCount?
 
     @Option(
         help: ArgumentHelp(
@@ -51,6 +67,8 @@ struct CacheOptions: ParsableArguments {
 
     func apply(to configuration: inout EngineConfiguration) {
         if let cacheBytes { configuration.cacheBytes = cacheBytes.bytes }
+        configuration.eviction = evict
+        if let swapBytes { configuration.swapBytes = swapBytes.bytes }
         guard let prefixStore else { return }
         configuration.prefixStore = PrefixStoreConfiguration(folder: prefixStore)
         if let prefixStoreBytes { configuration.prefixStore!.maximumBytes = prefixStoreBytes.bytes }

@@ -26,7 +26,7 @@ struct EngineOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Kernels: portable, avx2 or avx512; by default the fastest this machine has.", valueName: "name"))
+            "Kernels: portable, avx2, avxvnni or avx512; by default the fastest this machine has.", valueName: "name"))
     var kernels: String?
 
     @Option(

@@ -226,7 +226,7 @@ package struct GGUFFile: Sendable {
     private static func elementType(_ cursor: inout ByteCursor, _ tensor: String) throws(CheckpointError) -> ElementType
     {
         let number = try cursor.integer(UInt32.self, tensor: tensor, "type")
-        if let type = ElementType(rawValue: number) { return type }
+        if let type = ElementType(rawValue: number), type.rowHeaderBytes == 0 { return type }
         let readable = ElementType.allCases.map(\.name).joined(separator: ", ")
         if let name = nameOfGGMLType(number) {
             throw cursor.failure(

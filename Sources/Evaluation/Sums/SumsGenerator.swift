@@ -111,19 +111,22 @@ struct ProblemNoise {
     private let key: SIMD2<UInt32>
     private let address: SIMD2<UInt32>
     private let attempt: UInt32
+    private let mark: UInt32
     private var block: UInt32 = 0
     private var words: [UInt32] = []
 
-    init(seed: UInt64, level: Int, index: Int, attempt: UInt32) {
+    /// - Parameter mark: the word that tells these numbers from others'; the default is `SUMS`.
+    init(seed: UInt64, level: Int, index: Int, attempt: UInt32, mark: UInt32 = 0x5355_4D53) {
         key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
         address = SIMD2(UInt32(index), UInt32(level))
         self.attempt = attempt
+        self.mark = mark
     }
 
     private mutating func word() -> UInt32 {
         if words.isEmpty {
             let four = Philox.block(
-                counter: SIMD4(address.x, address.y, 0x5355_4D53, attempt << 12 | block), key: key)
+                counter: SIMD4(address.x, address.y, mark, attempt << 12 | block), key: key)
             words = [four.w, four.z, four.y, four.x]
             block += 1
         }

@@ -29,7 +29,7 @@ package struct PrefixIndex {
         }
     }
 
-    private struct Node {
+    struct Node {
         let place: Place
         /// How many pages lie before it.
         let depth: Int
@@ -50,7 +50,7 @@ package struct PrefixIndex {
     let pageSize: Int
     private var pagesByPlace: [Place: Int32] = [:]
     /// What each page of the cache holds; nil where the index does not know the page.
-    private var nodes: [Node?]
+    private(set) var nodes: [Node?]
     private var policy: any EvictionPolicy
     /// What a position adds to the cost of a token at it, as a part of the cost of a token at the beginning.
     private let costSlope: Double

@@ -2,8 +2,8 @@ internal import Tensors
 
 /// Pages as sequences use them: taken, found by prefix, shared, indexed, given back.
 struct SequenceCache {
-    private var pool: PagePool
-    private var index: PrefixIndex
+    private(set) var pool: PagePool
+    private(set) var index: PrefixIndex
     private let storage: any PagedCache
     private let sharesPrefixes: Bool
     /// Where pages go that must leave; nil where there is no such place.
@@ -53,6 +53,13 @@ struct SequenceCache {
     func knownTokens(_ sequence: TokenSequence) -> Int {
         guard sharesPrefixes else { return 0 }
         return pageSize * index.match(sequence.tokens, limit: sequence.findableTokens, salt: sequence.salt).count
+    }
+
+    /// How many tokens of a request's prompt are known.
+    func knownTokens(_ request: GenerationRequest, variant: Int) -> Int {
+        guard sharesPrefixes, request.promptLogprobs == nil else { return 0 }
+        let salt = PrefixIndex.Salt(rotationVariant: variant, text: request.cacheSalt ?? "")
+        return pageSize * index.match(request.prompt, limit: request.prompt.count - 1, salt: salt).count
     }
 
     /// Gives a sequence without pages those of its longest known prefix. At least one token stays to be computed, since

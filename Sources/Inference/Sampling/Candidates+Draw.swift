@@ -19,17 +19,20 @@ extension Candidates {
     /// none, the block's last candidate with a weight.
     package func draw(_ uniform: Double) -> Draw? {
         guard weigh() != nil else { return nil }
+        let blocks = (count + Candidates.block - 1) / Candidates.block
+        let sums = blockSums(atLeast: blocks)
         var total = 0.0
-        for start in stride(from: 0, to: count, by: Candidates.block) { total += blockWeight(start) }
+        for block in 0..<blocks {
+            sums[block] = blockWeight(block * Candidates.block)
+            total += sums[block]
+        }
         let target = uniform * total
         var place = 0
         var before = 0.0
         var running = 0.0
-        for start in stride(from: 0, to: count, by: Candidates.block) {
-            let weight = blockWeight(start)
-            guard weight > 0 else { continue }
-            (place, before) = (start, running)
-            running += weight
+        for block in 0..<blocks where sums[block] > 0 {
+            (place, before) = (block * Candidates.block, running)
+            running += sums[block]
             if running > target { break }
         }
         var sum = before
@@ -42,7 +45,7 @@ extension Candidates {
         return Draw(index: last, probability: Double(weights[last]) / total)
     }
 
-    private static var block: Int { 1024 }
+    static var block: Int { 1024 }
 
     private func blockWeight(_ start: Int) -> Double {
         let end = min(count, start + Candidates.block)

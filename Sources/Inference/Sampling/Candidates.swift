@@ -180,17 +180,18 @@ package struct Candidates {
         }
     }
 
+    /// Room for the sum of each block of weights of a draw.
+    func blockSums(atLeast count: Int) -> UnsafeMutableBufferPointer<Double> {
+        precondition(count <= scratch.blockSums.count)
+        return scratch.blockSums
+    }
+
     /// Room for a number for each of `count` tokens of the history.
     package func lengths(atLeast count: Int) -> UnsafeMutableBufferPointer<Int32> { scratch.lengths(atLeast: count) }
 
     /// The place of the highest of a row, the first among equals; nil if all are -infinity. NaN is passed over.
     static func argmax(_ row: UnsafeBufferPointer<Float>) -> Int? {
-        var best = -Float.infinity
-        var place = -1
-        for index in 0..<row.count where row[index] > best {
-            best = row[index]
-            place = index
-        }
-        return place < 0 ? nil : place
+        let largest = ScalarMath.maximum(row)
+        return largest > -.infinity ? ScalarMath.firstIndex(of: largest, in: row) : nil
     }
 }

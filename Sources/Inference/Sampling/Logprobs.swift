@@ -28,8 +28,7 @@ extension SamplerScratch {
         scores: UnsafeBufferPointer<Float>, of token: Int32, top limit: Int, position: Int
     ) throws(SamplingError) -> (chosen: Float, top: [TokenLogprob]) {
         precondition(scores.count == vocabularySize && token >= 0 && Int(token) < vocabularySize && limit >= 0)
-        try SamplerScratch.check(scores, position: position)
-        guard ScalarMath.maximum(scores) > -.infinity else { throw .noCandidate(position: position) }
+        guard try SamplerScratch.check(scores, position: position) > -.infinity else { throw .noCandidate(position: position) }
         return modelLogprobs(scores, of: token, top: limit)
     }
 
@@ -47,15 +46,17 @@ extension SamplerScratch {
 
     /// Refuses NaN, +infinity and magnitudes above 1e30; -infinity is a ban by the model itself. One pass in the common
     /// case.
-    static func check(_ scores: UnsafeBufferPointer<Float>, position: Int) throws(SamplingError) {
-        let limit = Float(1e30).bitPattern
-        var largest: UInt32 = 0
-        for score in scores { largest = max(largest, score.bitPattern & 0x7FFF_FFFF) }
-        guard largest > limit else { return }
+    ///
+    /// - Returns: the largest score.
+    @discardableResult
+    static func check(_ scores: UnsafeBufferPointer<Float>, position: Int) throws(SamplingError) -> Float {
+        let (largest, bits) = ScalarMath.scan(scores)
+        guard bits > Float(1e30).bitPattern else { return largest }
         for (token, score) in scores.enumerated() where score.magnitude > 1e30 || score.isNaN {
             if score.isNaN { throw .notANumber(position: position) }
             if score != -.infinity { throw .overflow(position: position, token: Int32(token), score: score) }
         }
+        return largest
     }
 }
 

@@ -1,3 +1,5 @@
+internal import Tensors
+
 /// A chosen token.
 public struct SampledToken: Sendable, Equatable {
     /// The token's id.
@@ -71,11 +73,13 @@ public struct Sampler: Sendable {
         scratch: SamplerScratch, mask: (any ScoreMask)? = nil
     ) throws(SamplingError) -> SampledToken {
         precondition(scores.count == vocabulary.size && scratch.vocabularySize == vocabulary.size)
-        try SamplerScratch.check(scores, position: position)
+        let largest = try SamplerScratch.check(scores, position: position)
         if stages.isEmpty && mask == nil && parameters.isGreedy
             && (parameters.logprobs == nil || parameters.logprobSource == .model)
         {
-            guard let best = Candidates.argmax(scores) else { throw .noCandidate(position: position) }
+            guard largest > -.infinity, let best = ScalarMath.firstIndex(of: largest, in: scores) else {
+                throw .noCandidate(position: position)
+            }
             return token(Int32(best), modelScores: scores, sampled: nil, scratch, state)
         }
 

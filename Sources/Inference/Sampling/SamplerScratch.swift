@@ -18,6 +18,8 @@ public final class SamplerScratch {
     /// [4096] candidates, and [4096] their weight, for each value of a digit of the selection key.
     let digitCounts: UnsafeMutableBufferPointer<Int>
     let digitWeights: UnsafeMutableBufferPointer<Double>
+    /// Sums of blocks of weights.
+    let blockSums: UnsafeMutableBufferPointer<Double>
 
     /// 20 bytes for each token of the vocabulary and 64 KiB; 4 bytes for each token of a history under DRY.
     public init(vocabularySize: Int) {
@@ -30,6 +32,8 @@ public final class SamplerScratch {
         marks = .allocate(capacity: vocabularySize)
         digitCounts = .allocate(capacity: PrefixSelection.digits)
         digitWeights = .allocate(capacity: PrefixSelection.digits)
+        blockSums = .allocate(capacity: vocabularySize / Candidates.block + 1)
+        blockSums.initialize(repeating: 0)
         scores.initialize(repeating: 0)
         weights.initialize(repeating: 0)
         keys.initialize(repeating: 0)
@@ -48,6 +52,7 @@ public final class SamplerScratch {
         lengths.deallocate()
         digitCounts.deallocate()
         digitWeights.deallocate()
+        blockSums.deallocate()
     }
 
     /// Room for a number for each of `count` tokens; grows to twice the need, so rarely.

@@ -21,7 +21,11 @@ public struct TokenHistory {
     }
 }
 
-/// What may follow a history, decided outside the sampler: a grammar, a choice list, a schema.
+/// What may follow a history, decided outside the sampler: a grammar, a choice list, a schema. See
+/// ``GenerationRequest/mask``.
+///
+/// A function of the history alone: it may be asked again, in any order and on any thread, for several samples and forks of
+/// one request at the same time. What it remembers to be quick is its own affair, behind its own lock.
 public protocol ScoreMask: Sendable {
     /// Sets the scores of tokens that may not follow `history` to -infinity and leaves the others as they are.
     /// `scores` holds one score for each token of the vocabulary.

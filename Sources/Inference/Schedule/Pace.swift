@@ -12,7 +12,7 @@ struct Pace {
     static let minimumChunk = 16
 
     init(target: Duration?) {
-        self.target = target.map { Double($0.components.seconds) + Double($0.components.attoseconds) * 1e-18 }
+        self.target = target?.seconds
     }
 
     /// The rows of the next step.

@@ -19,14 +19,15 @@ struct Attention: Sendable {
     var scale: Float
     var softCap: Float = 0
 
-    /// Reads `scratch.normed`, writes `scratch.projected`.
-    func callAsFunction(layer: Int, _ batch: Batch, _ cache: any PagedCache, _ scratch: Scratch) {
+    /// Reads `scratch.normed`, writes `scratch.projected`. False where a tap has ended the block.
+    func callAsFunction(layer: Int, _ batch: Batch, _ cache: any PagedCache, _ scratch: Scratch) -> Bool {
         let ops = scratch.ops
         let count = batch.rows.count
         let queries = scratch.queries.rows(count)
         let keys = scratch.keys.rows(count).columns(0, width: key.weight.outputs)
         let values = scratch.values.rows(count).columns(0, width: value.weight.outputs)
         let attended = scratch.attended.rows(count)
+        guard scratch.goesOn(layer, .attention, scratch.normed.rows(count)) else { return false }
         let input = ops.input(scratch.normed.rows(count))
         Linear.all(input, (query, queries), (key, keys), (value, values), ops)
         queryNorm?(queries, into: queries, ops)
@@ -41,6 +42,8 @@ struct Attention: Sendable {
         cache.attend(
             queries, batch: batch.rows, layer: layer, window: window, scale: scale, softCap: softCap, into: attended,
             ops)
+        guard scratch.goesOn(layer, .attentionOutput, attended) else { return false }
         output(ops.input(attended), into: scratch.projected.rows(count), ops)
+        return true
     }
 }

@@ -82,31 +82,29 @@ final class Decoder: Model {
         let (hidden, normed) = (scratch.hidden.rows(count), scratch.normed.rows(count))
         let projected = scratch.projected.rows(count)
         block.attentionNorm(hidden, into: normed, ops)
-        block.attention(layer: index, batch, cache, scratch)
+        guard block.attention(layer: index, batch, cache, scratch) else { return }
         block.attentionOutNorm?(projected, into: projected, ops)
         ops.add(hidden, projected)
         block.feedForwardNorm(hidden, into: normed, ops)
-        block.feedForward(batch, scratch)
+        guard block.feedForward(layer: index, batch, scratch) else { return }
         block.feedForwardOutNorm?(projected, into: projected, ops)
         ops.add(hidden, projected)
     }
 
     func finalStates(_ batch: Batch, _ scratch: Scratch) -> Rows {
-        let picked = scratch.picked.rows(batch.outputs.count)
-        guard !batch.outputs.isEmpty else { return picked }
-        batch.outputs.withUnsafeBufferPointer {
-            picked.gather(scratch.hidden.rows(batch.rows.count), indices: $0)
-        }
+        let picked = scratch.picked.rows(batch.outputs.count + batch.states.count)
+        guard picked.count > 0 else { return picked }
+        batch.withPicks { picked.gather(scratch.hidden.rows(batch.rows.count), indices: $0) }
         parts.outputNorm(picked, into: picked, scratch.ops)
         return picked
     }
 
     func head(_ batch: Batch, _ scratch: Scratch) {
+        _ = finalStates(batch, scratch)
         guard !batch.outputs.isEmpty else { return }
         let ops = scratch.ops
-        let picked = finalStates(batch, scratch)
         let scores = scratch.scores.rows(batch.outputs.count)
-        parts.output(ops.input(picked), into: scores, ops)
+        parts.output(ops.input(scratch.picked.rows(batch.outputs.count)), into: scores, ops)
         if parts.scoreCap > 0 { ops.softCap(scores, cap: parts.scoreCap) }
     }
 }

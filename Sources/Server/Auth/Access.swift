@@ -6,9 +6,10 @@ internal import OpenAI
 struct Access: Sendable {
     let service: Service
 
+    /// - Parameter isOpen: whether what is asked for is anybody's.
     /// - Throws: ``APIError`` 401 without a right key, 403 for a page of another origin, 429 above a key's rate.
-    func admit(_ request: Request, _ route: Route) throws -> Caller {
-        if route.isOpen { return .anonymous }
+    func admit(_ request: Request, isOpen: Bool) throws -> Caller {
+        if isOpen { return .anonymous }
         guard let keys = service.keys else {
             try refuseForeignPages(request)
             return .anonymous

@@ -13,6 +13,8 @@ final class BatchDesk: ServiceLifecycle.Service {
     private let service: Service
     private let state: ServerState
     private let stops = Mutex<[String: StopFlag]>([:])
+    /// How far the one that runs is.
+    private let running = Mutex<(id: String, progress: LatestProgress)?>(nil)
     private let (wakes, wake) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
 
     init(_ service: Service, _ state: ServerState) {
@@ -39,6 +41,17 @@ final class BatchDesk: ServiceLifecycle.Service {
 
     /// There is a new batch.
     func wakeUp() { wake.yield() }
+
+    /// A batch as it is at this moment.
+    func present(_ batch: StoredBatch) -> StoredBatch {
+        guard let now = running.withLock({ $0?.id == batch.id ? $0?.progress.value : nil }), now.stage == .running else {
+            return batch
+        }
+        var batch = batch
+        batch.completed = now.finished - now.failed
+        batch.failed = now.failed
+        return batch
+    }
 
     /// Ends a batch; what is answered by then is kept.
     func cancel(_ id: String, owner: String) async throws -> StoredBatch {
@@ -136,19 +149,11 @@ final class BatchDesk: ServiceLifecycle.Service {
         job.defaults.ignoresUnknownFields = false
         job.defaults.maximumSamples = service.settings.limits.samples
         let progress = LatestProgress()
-        let counts = Task { [state, id = batch.id] in
-            while (try? await Task.sleep(for: .seconds(1))) != nil {
-                let now = progress.value
-                guard now.stage == .running, var batch = try? await state.batch(id, owner: nil) else { continue }
-                batch.completed = now.finished - now.failed
-                batch.failed = now.failed
-                try? await state.put(batch)
-            }
-        }
-        defer { counts.cancel() }
-        let ready = job
+        running.withLock { $0 = (batch.id, progress) }
+        defer { running.withLock { $0 = nil } }
+        let (ready, gate) = (job, service.gate)
         let outcome = try await Blocking.run {
-            try ready.run(on: lease.model.language, stops: { flag.isSet }) { progress.value = $0 }
+            try ready.run(on: lease.model.language, stops: { flag.isSet || gate.isDraining }) { progress.value = $0 }
         }
         switch outcome {
         case .finished(let report):

@@ -7,6 +7,7 @@ final class ServerMetrics: Sendable {
     let finished: CounterFamily
     let firstToken: HistogramFamily
     let betweenTokens: HistogramFamily
+    let queue: HistogramFamily
     let whole: HistogramFamily
     let promptTokens: HistogramFamily
     let answerTokens: HistogramFamily
@@ -18,6 +19,8 @@ final class ServerMetrics: Sendable {
             "vllm:time_to_first_token_seconds", "From a request's arrival to its first token.", bounds: Self.firstTokenBounds)
         betweenTokens = registry.histogram(
             "vllm:inter_token_latency_seconds", "Between two tokens of an answer.", bounds: Self.betweenBounds)
+        queue = registry.histogram(
+            "vllm:request_queue_time_seconds", "How long an answer waited for its first step.", bounds: Self.firstTokenBounds)
         whole = registry.histogram(
             "vllm:e2e_request_latency_seconds", "From a request's arrival to its end.", bounds: Self.wholeBounds)
         promptTokens = registry.histogram(

@@ -19,7 +19,8 @@ final class LoadedModel: Sendable {
     /// Seconds since 1970 when it was loaded.
     let created: Int
     let latencies = RecentLatency()
-    private let desk = EmbeddingDesk()
+    let view = LiveView()
+    let liveNames = LiveNames()
     private let use = Mutex(Use())
 
     private struct Use {
@@ -44,9 +45,6 @@ final class LoadedModel: Sendable {
 
     var users: Int { use.withLock { $0.users } }
     var lastUse: ContinuousClock.Instant { use.withLock { $0.last } }
-
-    /// A vector for each input of a task.
-    func vectors(_ task: EmbeddingTask) async throws -> [[Float]] { try await desk.vectors(task, engine) }
 
     fileprivate func begin() { use.withLock { $0.users += 1 } }
 

@@ -22,6 +22,7 @@ struct FrontDoor: RouterMiddleware {
     typealias Context = ApusContext
     let service: Service
     let routes: [Route]
+    let access: Access
 
     func handle(
         _ request: Request, context: ApusContext, next: (Request, ApusContext) async throws -> Response
@@ -83,7 +84,10 @@ struct FrontDoor: RouterMiddleware {
         switch failure {
         case let failure as RequestFailure: return failure.error
         case let busy as Busy: return busy.error
-        case let failure as HTTPError where failure.status == .notFound: return unknown(request)
+        case let failure as HTTPError where failure.status == .notFound:
+            // What is not there is not told to everybody either.
+            do { _ = try access.admit(request, isOpen: false) } catch { return describe(error, request) }
+            return unknown(request)
         case let failure as HTTPError:
             return APIError(failure.body ?? "the request is not valid HTTP", status: failure.status.code)
         case is CancellationError:
@@ -151,6 +155,8 @@ struct FrontDoor: RouterMiddleware {
 
     // MARK: The log
 
+    private static let methods: Set<String> = ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"]
+
     private func finished(
         _ response: Response, _ request: Request, _ context: ApusContext, _ error: APIError?, _ span: Tracer.Span?
     ) -> Response {
@@ -175,7 +181,8 @@ struct FrontDoor: RouterMiddleware {
         let seconds = (ContinuousClock.now - context.arrival) / .seconds(1)
         service.metrics.requests.add(
             labels: [
-                ("method", request.method.rawValue), ("path", context.endpointPath ?? "other"),
+                // Clients may call a method what they like.
+                ("method", Self.methods.contains(request.method.rawValue) ? request.method.rawValue : "other"), ("path", context.endpointPath ?? "other"),
                 ("status", String(response.status.code)),
             ])
         var metadata = context.notes.all

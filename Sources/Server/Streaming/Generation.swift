@@ -23,8 +23,9 @@ final class Generation: Sendable {
 
     /// Enters a task into the engine.
     ///
+    /// - Parameter id: the response's.
     /// - Throws: ``APIError`` for what the engine refuses, ``Busy`` where too much is waiting.
-    init(_ task: GenerationTask, _ lease: ModelLease, _ exchange: Exchange) async throws {
+    init(_ task: GenerationTask, _ lease: ModelLease, _ exchange: Exchange, id: String) async throws {
         self.task = task
         self.lease = lease
         let service = exchange.service
@@ -53,12 +54,18 @@ final class Generation: Sendable {
         exchange.context.notes.add("model", model.name)
         exchange.context.notes.add("prompt_tokens", promptTokens)
         let runs = runs
+        model.liveNames.add(
+            runs.enumerated().map { choice, run in
+                let sample = choice % task.samples
+                return (run.id, LiveNames.Name(id: id, sample: sample, endpoint: exchange.request.uri.path))
+            })
         goneToken = connection.onGone { for run in runs { run.cancel() } }
-        events = Self.merge(runs, meter, service)
+        events = Self.merge(runs, model.engine, meter, service)
     }
 
     deinit {
         connection.forget(goneToken)
+        lease.model.liveNames.remove(runs.map(\.id))
         meter.end()
     }
 
@@ -68,9 +75,7 @@ final class Generation: Sendable {
         let service = exchange.service
         let seconds = [task.service.timeout, service.settings.limits.answerSeconds].compactMap { $0 }.min()
         let deadline = seconds.map { ContinuousClock.now + .seconds($0) }
-        // Between several keys the keys are treated alike; with one key or none, those that it speaks for.
-        let isTenant = (service.keys?.count ?? 0) > 1
-        let user = isTenant ? exchange.caller.owner : (task.service.user ?? exchange.caller.owner)
+        let user = service.user(of: exchange, named: task.service.user)
         var runs: [RunningRequest] = []
         for prompt in 0..<task.prompts.count {
             let requests = (0..<task.samples).map { sample in
@@ -100,7 +105,7 @@ final class Generation: Sendable {
     }
 
     private static func merge(
-        _ runs: [RunningRequest], _ meter: RequestMeter, _ service: Service
+        _ runs: [RunningRequest], _ engine: Engine, _ meter: RequestMeter, _ service: Service
     ) -> AsyncThrowingStream<Item, any Error> {
         let (stream, continuation) = AsyncThrowingStream<Item, any Error>.makeStream()
         let counter = Counter(unfinished: runs.count)
@@ -120,11 +125,14 @@ final class Generation: Sendable {
                 })
         }
         let seconds = service.settings.limits.keepAliveSeconds
+        let first = runs[0].id
         let (queueSeconds, start) = (service.settings.limits.queueSeconds, ContinuousClock.now)
         tasks.append(
             Task {
                 while (try? await Task.sleep(for: .seconds(seconds))) != nil {
-                    if !meter.hasBegun, ContinuousClock.now - start > .seconds(queueSeconds), meter.isWaiting {
+                    if !meter.hasBegun, ContinuousClock.now - start > .seconds(queueSeconds),
+                        await engine.snapshot(branches: 0).requests.contains(where: { $0.id == first && $0.stage == .waiting })
+                    {
                         continuation.finish(
                             throwing: Busy(
                                 "the request has waited \(Int(queueSeconds)) seconds and was given up; try again later",
@@ -135,8 +143,10 @@ final class Generation: Sendable {
                 }
             })
         let all = tasks
-        continuation.onTermination = { _ in
+        continuation.onTermination = { reason in
             for task in all { task.cancel() }
+            // What has ended by itself needs no end.
+            if case .finished(nil) = reason { return }
             for run in runs { run.cancel() }
         }
         return stream

@@ -25,9 +25,6 @@ final class RequestMeter: Sendable {
 
     var hasBegun: Bool { state.withLock { $0.first != nil } }
 
-    /// Whether the engine has requests that wait; then this one may be among them.
-    var isWaiting: Bool { model.engine.statistics.waiting > 0 }
-
     func take(_ event: GenerationEvent, choice: Int) {
         let now = ContinuousClock.now
         let metrics = service.metrics
@@ -58,6 +55,10 @@ final class RequestMeter: Sendable {
                 return state.unfinished == 0
             }
             let seconds = (now - arrival) / .seconds(1)
+            if let wait = statistics.queueTime {
+                metrics.queue.observe(wait / .seconds(1), labels: label)
+                model.latencies.add(.queue, wait / .seconds(1))
+            }
             metrics.finished.add(labels: label + [("finished_reason", reason.rawValue)])
             metrics.answerTokens.observe(Double(statistics.generatedTokens), labels: label)
             metrics.promptTokens.observe(Double(statistics.promptTokens), labels: label)

@@ -93,8 +93,7 @@ struct PageTiers {
     private mutating func measure(_ average: WritableKeyPath<PageTiers, Double>, _ move: () -> Bool) -> Bool {
         let start = now()
         guard move() else { return false }
-        let taken = (now() - start).components
-        let seconds = Double(taken.seconds) + Double(taken.attoseconds) * 1e-18
+        let seconds = (now() - start).seconds
         self[keyPath: average] += 0.1 * (seconds - self[keyPath: average])
         return true
     }

@@ -9,8 +9,8 @@ enum MessagesEndpoint {
         let body = try AnthropicBody.conversation(try await exchange.json(), needsLimit: true)
         let lease = try await exchange.service.pool.lease(try ModelName.of(body))
         let task = try GenerationTask(chat: body, model: lease.model.served, defaults: exchange.service.defaults)
-        let generation = try await Generation(task, lease, exchange)
         let id = "msg_" + RandomName.make()
+        let generation = try await Generation(task, lease, exchange, id: id)
         let headers = CompletionAnswer.ignoredFields(task.ignored, exchange)
         if task.streams { return try await stream(generation, id, exchange, headers) }
         let choice = try await generation.whole()[0]

@@ -34,12 +34,14 @@ enum BatchesEndpoint {
 
     static func list(_ exchange: Exchange) async throws -> Response {
         let batches = try await exchange.service.requireState().batches(owner: exchange.caller.owner)
-        return .json(Page.object(batches, exchange, id: \.id) { $0.object })
+        let desk = exchange.service.desk
+        return .json(Page.object(batches, exchange, id: \.id) { (desk?.present($0) ?? $0).object })
     }
 
     static func retrieve(_ exchange: Exchange) async throws -> Response {
         let state = try exchange.service.requireState()
-        return .json(try await state.batch(try exchange.parameter("id"), owner: exchange.caller.owner).object)
+        let batch = try await state.batch(try exchange.parameter("id"), owner: exchange.caller.owner)
+        return .json((exchange.service.desk?.present(batch) ?? batch).object)
     }
 
     static func cancel(_ exchange: Exchange) async throws -> Response {

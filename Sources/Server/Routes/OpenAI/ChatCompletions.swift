@@ -37,10 +37,11 @@ enum ModelName {
 /// Answers of the two completion endpoints, whole or in pieces.
 enum CompletionAnswer {
     static func answer(_ task: GenerationTask, _ lease: ModelLease, _ exchange: Exchange) async throws -> Response {
-        let generation = try await Generation(task, lease, exchange)
+        let (id, isChat) = (RandomName.make(), task.endpoint == .chatCompletions)
+        let generation = try await Generation(task, lease, exchange, id: (isChat ? "chatcmpl-" : "cmpl-") + id)
         let header = ResponseHeader(
-            id: RandomName.make(), created: Service.now, model: lease.model.name, fingerprint: lease.model.fingerprint,
-            serviceTier: task.endpoint == .chatCompletions ? task.service.tier : nil)
+            id: id, created: Service.now, model: lease.model.name, fingerprint: lease.model.fingerprint,
+            serviceTier: isChat ? task.service.tier : nil)
         let headers = ignoredFields(task.ignored, exchange)
         guard task.streams else {
             let choices = try await generation.whole()

@@ -25,9 +25,10 @@ enum ResponsesEndpoint {
             if error.parameter == "max_completion_tokens" { error.parameter = "max_output_tokens" }
             throw error
         }
-        let generation = try await Generation(task, lease, exchange)
+        let id = "resp_" + RandomName.make()
+        let generation = try await Generation(task, lease, exchange, id: id)
         let answer = Answer(
-            id: "resp_" + RandomName.make(), message: "msg_" + RandomName.make(), created: Service.now,
+            id: id, message: "msg_" + RandomName.make(), created: Service.now,
             model: lease.model.name, body: body, stores: stores)
         let headers = CompletionAnswer.ignoredFields(task.ignored, exchange)
         if task.streams { return try await stream(generation, answer, exchange, headers) }

@@ -27,16 +27,21 @@ enum EngineView {
         let present = await service.pool.present
         let loading = await service.pool.loadingNames
         var models: [JSONValue] = []
+        var time = Date().timeIntervalSince1970
+        // Prompts' beginnings are shown where nobody's are secret from anybody.
+        let showsTexts = service.keys == nil
         for entry in service.pool.names {
             if let model = present.first(where: { $0.name == entry.name }) {
-                models.append(object(model, withHistory: withHistory))
+                let look = await model.view.look(model.engine)
+                if let look { time = min(time, look.time) }
+                models.append(object(model, look?.snapshot, withHistory: withHistory, showsTexts: showsTexts))
             } else {
                 let state = loading.contains(entry.name) ? "loading" : "unloaded"
                 models.append(.members(["id": .string(entry.name), "state": .string(state)]))
             }
         }
         return .members([
-            "object": .string("apus.engine"), "time": .number(Date().timeIntervalSince1970),
+            "object": .string("apus.engine"), "time": .number(time),
             "started": .number(service.startTime), "version": .string(Service.version),
             "draining": .bool(service.gate.isDraining), "in_flight": .integer(service.gate.inside),
             "resident_bytes": residentBytes.map { .integer($0) } ?? .null,
@@ -45,8 +50,10 @@ enum EngineView {
         ])
     }
 
-    private static func object(_ model: LoadedModel, withHistory: Bool) -> JSONValue {
-        let now = model.engine.statistics
+    private static func object(
+        _ model: LoadedModel, _ snapshot: EngineSnapshot?, withHistory: Bool, showsTexts: Bool
+    ) -> JSONValue {
+        let now = snapshot?.statistics ?? model.engine.statistics
         let (shape, configuration) = (model.language.shape, model.engine.configuration)
         var members: [JSONValue.Member] = [
             JSONValue.Member(key: "id", value: .string(model.name)),
@@ -65,15 +72,19 @@ enum EngineView {
             JSONValue.Member(key: "counters", value: counters(now)),
             JSONValue.Member(key: "running", value: .integer(now.running)),
             JSONValue.Member(key: "waiting", value: .integer(now.waiting)),
-            JSONValue.Member(
-                key: "pages",
-                value: .members([
-                    "total": .integer(now.pages), "free": .integer(now.freePages), "used": .integer(now.usedPages),
-                    "cached": .integer(now.cachedPages), "size": .integer(configuration.pageSize),
-                    "bytes": .integer(now.pageBytes),
-                ])),
+            JSONValue.Member(key: "pages", value: LiveObjects.pages(now, snapshot, size: configuration.pageSize)),
             JSONValue.Member(key: "latency", value: model.latencies.object),
         ]
+        if let kernels = configuration.kernels {
+            members.append(JSONValue.Member(key: "kernels", value: .string(kernels.name)))
+        }
+        if let snapshot {
+            members.append(JSONValue.Member(key: "requests", value: LiveObjects.requests(snapshot, model)))
+            members.append(
+                JSONValue.Member(
+                    key: "prefix_tree",
+                    value: LiveObjects.tree(snapshot.prefixes, showsTexts ? model.served.tokenizer : nil)))
+        }
         if withHistory { members.append(JSONValue.Member(key: "history", value: model.latencies.historyObject)) }
         return .object(members)
     }

@@ -7,7 +7,7 @@ enum OperationRoutes: RouteFamily {
     static let routes = [
         Route(.get, "/health", isOpen: true, health),
         Route(.get, "/ready", isOpen: true, ready),
-        Route(.get, "/version", isOpen: true, version),
+        Route(.get, "/version", version),
         Route(.get, "/metrics", metrics),
         Route(.get, "/apus/engine", EngineView.snapshot),
         Route(.get, "/apus/engine/events", EngineView.events),

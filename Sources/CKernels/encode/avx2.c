@@ -1,0 +1,27 @@
+// The encoders compiled for AVX2. The same bytes: nothing is fused, and every sum has its order.
+
+#if defined(__x86_64__)
+
+#include "encode.h"
+#include "group_formats.h"
+#include "kernels.h"
+
+#pragma clang fp contract(off)
+#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+
+#define TABLE avx2
+
+#include "../lanes.inc"
+
+#include "primitives.inc"
+
+#include "../layout.inc"
+#include "../formats.inc"
+#include "levels.inc"
+#include "search.inc"
+#include "blocks.inc"
+#include "encode.inc"
+
+#pragma clang attribute pop
+
+#endif

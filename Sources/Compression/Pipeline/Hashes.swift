@@ -1,0 +1,9 @@
+internal import Tensors
+
+/// A hash of bytes as text, as recipes keep it.
+func contentHash(_ bytes: [UInt8]) -> String {
+    var hash = ContentHash()
+    bytes.withUnsafeBytes { hash.add($0) }
+    let value = hash.value
+    return (0..<4).map { String(value[$0], radix: 16) }.joined(separator: "-")
+}
