@@ -95,7 +95,8 @@ public struct ApusServer: Sendable {
             services: [application, DrainSignal(gate: service.gate, log: log)],
             gracefulShutdownSignals: signals ? [.sigterm, .sigint] : [], logger: quiet(log))
         configuration.maximumGracefulShutdownDuration = Duration.seconds(limits.drainSeconds)
-        configuration.maximumCancellationDuration = Duration.seconds(5)
+        // The library ends the process by a trap when this passes: a busy machine must not bring that about.
+        configuration.maximumCancellationDuration = Duration.seconds(60)
         let group = ServiceGroup(configuration: configuration)
         do {
             try await group.run()
