@@ -95,8 +95,7 @@ public struct ApusServer: Sendable {
             services: [application, DrainSignal(gate: service.gate, log: log)],
             gracefulShutdownSignals: signals ? [.sigterm, .sigint] : [], logger: quiet(log))
         configuration.maximumGracefulShutdownDuration = Duration.seconds(limits.drainSeconds)
-        // The library ends the process by a trap when this passes: a busy machine must not bring that about.
-        configuration.maximumCancellationDuration = Duration.seconds(60)
+        // No limit to what comes after that: the library ends the process with a trap where one is passed, and a machine can stand still.
         let group = ServiceGroup(configuration: configuration)
         do {
             try await group.run()
