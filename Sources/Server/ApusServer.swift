@@ -95,7 +95,7 @@ public struct ApusServer: Sendable {
             services: [application, DrainSignal(gate: service.gate, log: log)],
             gracefulShutdownSignals: signals ? [.sigterm, .sigint] : [], logger: quiet(log))
         configuration.maximumGracefulShutdownDuration = Duration.seconds(limits.drainSeconds)
-        configuration.maximumCancellationDuration = Duration.seconds(5)
+        // No limit to what comes after that: the library ends the process with a trap where one is passed, and a machine can stand still.
         let group = ServiceGroup(configuration: configuration)
         do {
             try await group.run()

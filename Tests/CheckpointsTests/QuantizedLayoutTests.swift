@@ -116,7 +116,7 @@ import Testing
         expectError(tensor: "layer.proj.qweight", field: "shape", "[12, 32]", "[16, 32]") {
             try weight("gptq-3") { $0["bits"] = 4 }
         }
-        expectError(tensor: "layer.proj.qzeros", field: "shape", "[2, 4]", "[4, 4]") {
+        expectError(tensor: "layer.proj.scales", field: "shape", "[2, 32]", "[4, 32]") {
             try weight("awq-4") { $0["group_size"] = 32 }
         }
         expectError(tensor: "layer.proj.qweight", field: "shape") { try weight("gptq-4-order", outputs: 64) { _ in } }

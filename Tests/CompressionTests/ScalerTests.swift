@@ -39,8 +39,9 @@ import Testing
     @Test func clustersAreTheBest() throws {
         let statistics = golden.statistics(Solver(threads: 1))
         let weights = (0..<golden.inputs).map { statistics.moments![$0, $0] }
+        let layer = golden.weight
         for row in 0..<golden.outputs {
-            let clusters = LineClusters(Array(golden.weight.row(row)), weights, count: golden.kmeans.clusters)
+            let clusters = LineClusters((0..<layer.columns).map { layer[row, $0] }, weights, count: golden.kmeans.clusters)
             #expect(abs(clusters.cost / golden.kmeans.costs[row] - 1) < 1e-4)
             #expect(clusters.centers == clusters.centers.sorted() && clusters.centers.count == golden.kmeans.clusters)
         }

@@ -171,6 +171,14 @@ def compressed(name, format, bits, kind, strategy, group=None, symmetric=True, s
         exact = packed["weight"].to(torch.float32) * packed["weight_scale"].to(torch.float32)
         assert torch.allclose(exact, expected, rtol=0.01, atol=1e-6), name
         expected = exact
+    elif format == "nvfp4-pack-quantized":
+        low, high = packed["weight_packed"] & 15, packed["weight_packed"] >> 4
+        codes = torch.stack([low, high], -1).reshape(OUT, IN).to(torch.int64)
+        levels = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6])
+        values = torch.where(codes > 7, -1.0, 1.0) * levels[codes & 7]
+        exact = values * (packed["weight_scale"].to(torch.float32) / packed["weight_global_scale"]).repeat_interleave(16, 1)
+        assert torch.allclose(exact, expected, rtol=0.01, atol=1e-6), name
+        expected = exact
     config = {
         "quant_method": "compressed-tensors", "format": format,
         "config_groups": {"group_0": {"targets": ["Linear"], "weights": {k: v for k, v in arguments.items()}}}, "ignore": ["lm_head"],

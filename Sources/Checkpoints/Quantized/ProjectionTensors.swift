@@ -123,7 +123,9 @@ struct ProjectionTensors {
     /// qweight [inputs, outputs / 8], qzeros [groups, outputs / 8]: eight outputs a word, in the order 0 2 4 6 1 3 5 7; scales
     /// [groups, outputs].
     func awq(_ config: HuggingFaceConfig) throws(CheckpointError) -> StoredWeight {
-        let bits = if let bits = try config.int(ifPresent: "bits") { bits } else { try config.int("w_bit") }
+        let stated = try config.int(ifPresent: "bits")
+        let bits: Int
+        if let stated { bits = stated } else { bits = try config.int("w_bit") }
         let version = try config.string(ifPresent: "version")?.lowercased() ?? "gemm"
         guard bits == 4 else { throw config.failure("bits", "\(bits) is not read; AWQ's layout has 4") }
         guard version == "gemm" else {

@@ -36,7 +36,7 @@ struct MultipartForm: Sendable {
             if data[place...].starts(with: Data("--".utf8)) { return }
             guard data[place...].starts(with: Data("\r\n".utf8)),
                 let headEnd = data.range(of: Data("\r\n\r\n".utf8), in: place..<min(place + 16_384, data.endIndex)),
-                let end = data.range(of: next, in: headEnd.upperBound - 2..<data.endIndex)
+                let end = Self.delimiter(next, in: data, from: headEnd.upperBound - 2)
             else { throw broken }
             let head = String(decoding: data[place..<headEnd.lowerBound], as: UTF8.self)
             let content = headEnd.upperBound..<max(end.lowerBound, headEnd.upperBound)
@@ -50,6 +50,17 @@ struct MultipartForm: Sendable {
             place = end.upperBound
         }
         throw broken
+    }
+
+    /// Where a part ends: at the delimiter with a line's end or two hyphens after it; else it is the part's own text.
+    private static func delimiter(_ mark: Data, in data: Data, from start: Int) -> Range<Int>? {
+        var start = start
+        while let found = data.range(of: mark, in: start..<data.endIndex) {
+            let rest = data[found.upperBound...]
+            if rest.starts(with: Data("\r\n".utf8)) || rest.starts(with: Data("--".utf8)) { return found }
+            start = found.lowerBound + 1
+        }
+        return nil
     }
 
     /// `name` and `filename` of a part's `Content-Disposition`.

@@ -26,7 +26,7 @@ struct Compare: AsyncParsableCommand {
 
     @Argument(help: ArgumentHelp("The base: a GGUF file, a folder or a built-in model.", valueName: "base"))
     var base: String
-    @Argument(help: ArgumentHelp("Models to compare with it.", valueName: "model")) var models: [String]
+    @Argument(help: ArgumentHelp("Models to compare with it.", valueName: "model")) var models: [String] = []
     @Option(help: ArgumentHelp("A text file in UTF-8, or - for standard input.", valueName: "file")) var text: String
     @Option(help: ArgumentHelp("Tokens from one window's beginning to the next.", valueName: "n")) var stride: Int?
     @Option(
