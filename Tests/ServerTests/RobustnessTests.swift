@@ -5,7 +5,7 @@ import Text
 @testable import Server
 
 /// Clients that leave, stall, and send what nobody should send: they cost nothing lasting.
-@Suite struct RobustnessTests {
+@Suite(.enabled(if: TestServer.isAskedFor)) struct RobustnessTests {
     private static let endless = #"{"prompt":"Once upon a time","max_tokens":900,"ignore_eos":true,"n":4,"stream":true}"#
 
     /// Nothing lives in the engine, and nothing is counted as under way.

@@ -44,7 +44,7 @@ actor ServerState {
     private static func open(_ folder: String) throws -> Database {
         var options = Database.Options()
         options.isExclusive = true
-        options.busyMilliseconds = 500
+        options.busyMilliseconds = 5000
         options.cacheKibibytes = 4096
         let database: Database
         do throws(StorageError) {
