@@ -137,10 +137,11 @@ let package = Package(
                 "BatchJobs", "OpenAI", "Storage", "TestKit", "Apus", "Inference", "Models", "Checkpoints", "Text", "CLI",
             ],
             resources: [.copy("Goldens")], swiftSettings: strict),
+        // The tests run the server as a process; the dependency makes sure that it is built.
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "Server", "OpenAI", "Text", .product(name: "Logging", package: "swift-log"),
+                "Server", "ServerCommand", "OpenAI", "Text", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         // The tests run the command as a process; the dependency makes sure that it is built.

@@ -10,7 +10,7 @@ final class Connection: @unchecked Sendable {
     private let descriptor: Int32
     private var buffer: [UInt8] = []
 
-    init(port: Int, timeout: Int = 60) throws {
+    init(port: Int, timeout: Int = 300) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -144,11 +144,16 @@ extension TestServer {
         _ method: String, _ path: String, _ body: String = "", headers: [String: String] = [:]
     ) async throws -> Answer {
         let port = port
-        return try await Self.blocking {
-            let connection = try Connection(port: port)
-            try connection.send(Self.request(method, path, body, headers))
-            return try connection.response()
-        }
+        return try await Self.blocking { try Self.call(port, method, path, body, headers: headers) }
+    }
+
+    /// The same on a thread that may block.
+    static func call(
+        _ port: Int, _ method: String, _ path: String, _ body: String = "", headers: [String: String] = [:]
+    ) throws -> Answer {
+        let connection = try Connection(port: port)
+        try connection.send(request(method, path, body, headers))
+        return try connection.response()
     }
 
     static func request(_ method: String, _ path: String, _ body: String, _ headers: [String: String] = [:]) -> String {

@@ -5,11 +5,11 @@ import Text
 
 @testable import Server
 
-/// A server on a port of its own.
+/// A server as a process of its own, so that neither waits for the other's threads.
 final class TestServer: Sendable {
     let port: Int
     let log: LogLines
-    private let task: Task<Void, any Error>
+    private let process: Process
 
     /// Lines of a log.
     final class LogLines: Sendable {
@@ -18,13 +18,13 @@ final class TestServer: Sendable {
         var all: [String] { lines.withLock { $0 } }
     }
 
-    private init(port: Int, log: LogLines, task: Task<Void, any Error>) {
+    private init(port: Int, log: LogLines, process: Process) {
         self.port = port
         self.log = log
-        self.task = task
+        self.process = process
     }
 
-    deinit { task.cancel() }
+    deinit { process.terminate() }
 
     /// Tests of a server over sockets wait for limits of a second and less, which a machine that runs all other suites beside them
     /// does not keep: they run by themselves, where `APUS_SERVER_TESTS` is set.
@@ -42,30 +42,103 @@ final class TestServer: Sendable {
         return settings
     }
 
-    /// Begins to serve; the first model is loaded when this returns.
-    static func start(json: Bool = false, _ change: (inout ServerSettings) -> Void = { _ in }) async throws -> TestServer {
-        let lines = LogLines()
-        let handler = LineLogHandler(json: json) { lines.add($0) }
-        let server = try ApusServer(settings(change), log: Logger(label: "test") { _ in handler })
-        let (ports, continuation) = AsyncThrowingStream<Int, any Error>.makeStream()
-        let task = Task {
-            do {
-                try await server.run(signals: false) { continuation.yield($0) }
-                continuation.finish()
-            } catch {
-                continuation.finish(throwing: error)
-                throw error
-            }
-        }
-        var iterator = ports.makeAsyncIterator()
-        guard let port = try await iterator.next() else { throw ClientError("the server ended before it was ready") }
-        return TestServer(port: port, log: lines, task: task)
+    /// What the settings are on the command line, as far as tests change them.
+    private static func arguments(_ settings: ServerSettings, json: Bool) -> [String] {
+        let plain = ServerLimits()
+        let limits = settings.limits
+        var arguments = ["--port", "0", "--threads", "2", "--page-size", "16", "--log-format", json ? "json" : "text"]
+        for model in settings.models { arguments += ["--model", "\(model.name)=\(model.path)"] }
+        for origin in settings.origins { arguments += ["--cors", origin] }
+        arguments += settings.stateFolder.map { ["--state", $0] } ?? ["--no-state"]
+        func add(_ name: String, _ value: (some Any)?) { if let value { arguments += ["--\(name)", "\(value)"] } }
+        add("cache-bytes", settings.engine.cacheBytes)
+        add("models-memory", settings.modelsMemory)
+        add("api-key-file", settings.keyFile)
+        if limits.bodyBytes != plain.bodyBytes { add("max-body", limits.bodyBytes) }
+        if limits.requests != plain.requests { add("max-requests", limits.requests) }
+        if limits.idleSeconds != plain.idleSeconds { add("idle-timeout", limits.idleSeconds) }
+        if limits.bodySeconds != plain.bodySeconds { add("body-timeout", limits.bodySeconds) }
+        if limits.writeSeconds != plain.writeSeconds { add("write-timeout", limits.writeSeconds) }
+        return arguments
     }
 
-    /// Ends the server and waits until it has.
-    func stop() async {
-        task.cancel()
-        _ = await task.result
+    private static let repository = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    /// Among the build products, beside the tests' own bundle.
+    private static let executable: URL? = {
+        var folder = Bundle.main.executableURL?.deletingLastPathComponent() ?? Bundle.main.bundleURL
+        var folders = [Bundle.main.bundleURL]
+        while folder.path != "/" {
+            folders.append(folder)
+            folder.deleteLastPathComponent()
+        }
+        folders += Bundle.allBundles.map { $0.bundleURL.deletingLastPathComponent() }
+        return folders.map { $0.appendingPathComponent("apus-serve") }
+            .first { FileManager.default.isExecutableFile(atPath: $0.path) }
+    }()
+
+    /// Begins to serve; the first model is loaded when this returns.
+    ///
+    /// - Throws: ``ClientError`` with what the server said where it ends instead.
+    static func start(json: Bool = false, _ change: (inout ServerSettings) -> Void = { _ in }) async throws -> TestServer {
+        let arguments = arguments(settings(change), json: json)
+        return try await blocking {
+            guard let executable else { throw ClientError("apus-serve is not among the build products") }
+            let (process, errors, lines) = (Process(), Pipe(), LogLines())
+            process.executableURL = executable
+            process.arguments = arguments
+            process.environment = ProcessInfo.processInfo.environment
+                .filter { !$0.key.hasPrefix("APUS_") }
+                .merging(["APUS_MODELS": repository.appendingPathComponent("Models").path]) { $1 }
+            process.standardError = errors
+            process.standardInput = FileHandle.nullDevice
+            try process.run()
+            let (ready, box) = (DispatchSemaphore(value: 0), PortBox())
+            let reading = errors.fileHandleForReading
+            Thread.detachNewThread {
+                var rest: [UInt8] = []
+                // What is there so far, and no waiting for more.
+                while case let data = reading.availableData, !data.isEmpty {
+                    rest += data
+                    while let end = rest.firstIndex(of: 0x0A) {
+                        let line = String(decoding: rest[...end], as: UTF8.self)
+                        rest.removeFirst(end + 1)
+                        lines.add(line)
+                        if let place = line.range(of: "http://127.0.0.1:") {
+                            box.port = Int(line[place.upperBound...].prefix { $0.isNumber })
+                        }
+                        if line.contains(" ready ") || line.contains(#""message":"ready""#) { ready.signal() }
+                    }
+                }
+                ready.signal()
+            }
+            ready.wait()
+            guard process.isRunning, let port = box.port else {
+                process.waitUntilExit()
+                throw ClientError("the server ended: \(lines.all.joined())")
+            }
+            return TestServer(port: port, log: lines, process: process)
+        }
+    }
+
+    private final class PortBox: Sendable {
+        private let value = Mutex<Int?>(nil)
+        var port: Int? {
+            get { value.withLock { $0 } }
+            set { value.withLock { $0 = newValue } }
+        }
+    }
+
+    /// Asks the server to end, as an operator does, and waits until it has. Returns its exit status.
+    @discardableResult
+    func stop() async -> Int32 {
+        process.terminate()
+        let status = try? await Self.blocking { [self] in
+            process.waitUntilExit()
+            return process.terminationStatus
+        }
+        return status ?? -1
     }
 
     /// One that most tests share: the storyteller, no keys, no state.
@@ -73,16 +146,33 @@ final class TestServer: Sendable {
 
     /// The engine's figures of a model.
     func counters(_ model: String = "stories") async throws -> JSONValue {
-        let view = try await get("/apus/engine").json
-        return view["models"]?.arrayValue?.first { $0["id"]?.stringValue == model } ?? .null
+        let port = port
+        return try await Self.blocking { try Self.counters(port, model) }
+    }
+
+    static func counters(_ port: Int, _ model: String = "stories") throws -> JSONValue {
+        try call(port, "GET", "/apus/engine").json["models"]?.arrayValue?.first { $0["id"]?.stringValue == model } ?? .null
     }
 
     /// Waits until something holds; false where it does not within the time.
-    static func waits(_ seconds: Double = 20, until condition: () async throws -> Bool) async throws -> Bool {
+    static func waits(_ seconds: Double = 60, until condition: () async throws -> Bool) async throws -> Bool {
+        let end = ContinuousClock.now + .seconds(seconds)
+        var tries = 0
+        // A try may wait long for its turn among other tests.
+        while ContinuousClock.now < end || tries < 20 {
+            if try await condition() { return true }
+            tries += 1
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return false
+    }
+
+    /// The same on a thread that may block.
+    static func waits(_ seconds: Double = 60, blocking condition: () throws -> Bool) throws -> Bool {
         let end = ContinuousClock.now + .seconds(seconds)
         while ContinuousClock.now < end {
-            if try await condition() { return true }
-            try await Task.sleep(for: .milliseconds(20))
+            if try condition() { return true }
+            usleep(5000)
         }
         return false
     }

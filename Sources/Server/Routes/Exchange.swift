@@ -83,7 +83,9 @@ struct Exchange: Sendable {
         do throws(JSONError) {
             let value = try JSONValue(parsing: bytes, depthLimit: 128)
             if service.settings.logsPrompts {
-                context.logger.info("body", metadata: ["body": "\(String(decoding: bytes, as: UTF8.self))"])
+                service.log.info(
+                    "body",
+                    metadata: ["request": "\(context.requestID)", "body": "\(String(decoding: bytes, as: UTF8.self))"])
             }
             return value
         } catch {

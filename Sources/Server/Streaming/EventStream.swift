@@ -65,7 +65,7 @@ enum EventStream {
         headers[.cacheControl] = "no-cache"
         headers[.buffering] = "no"
         let limits = exchange.service.settings.limits
-        let (channel, log) = (exchange.context.channel, exchange.context.logger)
+        let (channel, log, id) = (exchange.context.channel, exchange.service.log, exchange.context.requestID)
         let stalled: Duration = .seconds(limits.writeSeconds)
         return Response(
             status: .ok, headers: headers,
@@ -74,7 +74,7 @@ enum EventStream {
                 let watch = Task {
                     while (try? await Task.sleep(for: .seconds(1))) != nil {
                         guard connection.stalled > stalled else { continue }
-                        log.info("a client did not read for \(stalled) and was let go")
+                        log.info("a client did not read for \(stalled) and was let go", metadata: ["request": "\(id)"])
                         channel.close(promise: nil)
                         return
                     }
@@ -86,7 +86,7 @@ enum EventStream {
                 } catch {
                     if connection.isGone { throw error }
                     let described = (error as? Busy)?.error ?? APIError(describing: error)
-                    if described.status >= 500 { log.error("a stream ended with an error: \(error)") }
+                    if described.status >= 500 { log.error("a stream ended with an error: \(error)", metadata: ["request": "\(id)"]) }
                     guard let last = failure(described) else { throw error }
                     try await events.send(last.value, name: last.name)
                 }
