@@ -48,8 +48,7 @@ public struct ModelFiles: Sendable {
             hash.add("\(name) \(tensor.dtypeName) \(tensor.shape)")
             hash.add(tensor.bytes)
         }
-        let value = hash.value
-        return (0..<4).map { String(value[$0], radix: 16) }.joined(separator: "-")
+        return hash.text
     }
 
     /// The tokenizer inside or beside the weights.

@@ -43,4 +43,10 @@ public struct ContentHash: Sendable {
         }
         return copy.lanes
     }
+
+    /// The same as four numbers in hexadecimal with hyphens between.
+    public var text: String {
+        let value = value
+        return (0..<4).map { String(value[$0], radix: 16) }.joined(separator: "-")
+    }
 }

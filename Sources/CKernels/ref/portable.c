@@ -44,19 +44,7 @@ INLINE v16i look_up_words(const uint8_t table[16], v16i indices) {
     return indices;
 }
 
-INLINE v16f look_up_floats(const float table[16], v16i indices) {
-    v16f values;
-    for (int i = 0; i < 16; i++) values[i] = table[indices[i]];
-    return values;
-}
-INLINE v16i look_up_own(const uint8_t *tables, v16i indices) {
-    uint8_t bytes[64];
-    memcpy(bytes, &indices, 64);
-    // Output o of 16 has its 16 values at 64 × (o mod 4) + 16 × (o div 4).
-    for (int i = 0; i < 64; i++) bytes[i] = tables[64 * (i / 4 % 4) + 16 * (i / 16) + bytes[i]];
-    memcpy(&indices, bytes, 64);
-    return indices;
-}
+#include "../look_ups.inc"
 
 typedef char code_run;
 #define WIDE_CODES_SIGNED 0

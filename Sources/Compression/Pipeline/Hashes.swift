@@ -4,6 +4,5 @@ internal import Tensors
 func contentHash(_ bytes: [UInt8]) -> String {
     var hash = ContentHash()
     bytes.withUnsafeBytes { hash.add($0) }
-    let value = hash.value
-    return (0..<4).map { String(value[$0], radix: 16) }.joined(separator: "-")
+    return hash.text
 }

@@ -68,9 +68,7 @@ final class LoadedModel: Sendable {
                 hash.add(UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + 1024, bytes.count)]))
             }
         }
-        let value = hash.value
-        let text = (0..<4).map { String(value[$0], radix: 16) }.joined()
-        return "apus-" + text.prefix(20)
+        return "apus-" + hash.text.filter { $0 != "-" }.prefix(20)
     }
 }
 
