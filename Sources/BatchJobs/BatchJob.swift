@@ -38,6 +38,8 @@ public struct BatchJob: Sendable {
     /// What lines get that say nothing themselves.
     public var defaults = RequestDefaults()
     public var engine = EngineConfiguration()
+    /// Whose requests all lines are to an engine that is fair between users; nil for whoever each line's `user` names.
+    public var user: String?
     /// Seconds since 1970 that responses give as the time they were created; nil for the time at which the job is
     /// planned.
     public var created: Int?

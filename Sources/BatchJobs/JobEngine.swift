@@ -70,7 +70,13 @@ final class SharedEngine: JobEngine {
     private var requests: [Int: (run: RunningRequest, send: (Result<GenerationEvent, EngineError>) -> Void)] = [:]
     private let inbox = Inbox()
 
-    init(_ engine: Engine) { self.engine = engine }
+    private let user: String?
+
+    /// - Parameter user: whose requests all are; nil for whoever each names.
+    init(_ engine: Engine, user: String? = nil) {
+        self.engine = engine
+        self.user = user
+    }
 
     deinit { for request in requests.values { request.run.cancel() } }
 
@@ -108,6 +114,7 @@ final class SharedEngine: JobEngine {
     ) throws(EngineError) {
         var request = request
         request.priority = .batch
+        if let user { request.user = user }
         let run = try engine.start(request, endOfGeneration: endOfGeneration)
         requests[id] = (run, send)
         let (events, inbox) = (run.events, inbox)
@@ -134,13 +141,13 @@ final class SharedEngine: JobEngine {
 
     func embeddings(_ inputs: [[Int32]], pooling: EmbeddingPooling) throws(EmbeddingError) -> [Embedding] {
         let box = ResultBox()
-        box.fill(inputs, pooling, engine)
+        box.fill(inputs, pooling, engine, user)
         // The job has a thread of its own, which may wait.
         return try box.value.get()
     }
 
     fileprivate static func vectors(
-        _ inputs: [[Int32]], _ pooling: EmbeddingPooling, _ engine: Engine
+        _ inputs: [[Int32]], _ pooling: EmbeddingPooling, _ engine: Engine, _ user: String?
     ) async -> Result<[Embedding], EmbeddingError> {
         do {
             return .success(
@@ -148,6 +155,7 @@ final class SharedEngine: JobEngine {
                     for (input, tokens) in inputs.enumerated() {
                         var request = EmbeddingRequest(tokens: tokens, pooling: pooling)
                         request.priority = .batch
+                        request.user = user
                         group.addTask { [request] in (input, try await engine.embed(request, input: input)) }
                     }
                     var found: [Embedding?] = Array(repeating: nil, count: inputs.count)
@@ -169,9 +177,9 @@ final class SharedEngine: JobEngine {
             return result.withLock { $0 }
         }
 
-        func fill(_ inputs: [[Int32]], _ pooling: EmbeddingPooling, _ engine: Engine) {
+        func fill(_ inputs: [[Int32]], _ pooling: EmbeddingPooling, _ engine: Engine, _ user: String?) {
             Task {
-                let vectors = await SharedEngine.vectors(inputs, pooling, engine)
+                let vectors = await SharedEngine.vectors(inputs, pooling, engine, user)
                 self.result.withLock { $0 = vectors }
                 self.done.signal()
             }

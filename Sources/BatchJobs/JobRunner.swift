@@ -176,7 +176,7 @@ final class JobRunner {
         if let present = self.engine {
             engine = present
         } else if let shared = model.shared {
-            engine = SharedEngine(shared)
+            engine = SharedEngine(shared, user: job.user)
         } else {
             engine = OwnEngine(try EngineLoop(model: model.network, configuration: model.engine))
         }

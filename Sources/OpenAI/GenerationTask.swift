@@ -43,10 +43,12 @@ public struct GenerationTask: Sendable {
     /// The engine's request for a choice. Each call makes one of its own, since a stop condition keeps state.
     public func request(choice: Int, model: ServedModel) -> GenerationRequest {
         let prompt = prompt(ofChoice: choice)
-        return GenerationRequest(
+        var request = GenerationRequest(
             prompt: prompt, sampling: sampling, maximumTokens: maximumTokens, seed: seed,
             sampleIndex: UInt32(choice % samples), promptLogprobs: promptLogprobs,
             stop: stop.isEmpty ? nil : StopStrings(assembler(prompt, model)))
+        request.user = service.user
+        return request
     }
 
     func assembler(_ prompt: [Int32], _ model: ServedModel) -> TextAssembler {

@@ -24,6 +24,9 @@ public final class Ops {
     static let partialCapacity = 1 << 19
     /// The widest value of a head, in floats, that the scratch of attention holds.
     static let widestValue = 1024
+    /// Rows that a thread takes through a product by itself, if there are so many for each: what one core has just written need
+    /// not come from another, and reading all weights costs little beside so many rows.
+    private static let bandRows = getenv("APUS_BAND").map { Int(String(cString: $0))! } ?? 64
     private let maximumRows: Int
     private let maximumInputs: Int
     /// Half a core's second-level cache, for the activations that a product goes over again and again; panels and outputs
@@ -172,10 +175,12 @@ public final class Ops {
         arguments.rows = Int64(x.count)
         arguments.activations = UnsafePointer(tiled(input, for: weight))
         arguments.cached_bytes = cachedBytes
+        let bands = min(threads, x.count / Self.bandRows)
+        arguments.bands = Int64(bands)
         // Reading the weights at 10 GB/s, or 150 products a nanosecond, whichever is slower.
         let bytes = weight.bytes / max(weight.outputs, 1) * elements
         run(
-            table.product, &arguments, items: panels,
+            table.product, &arguments, items: panels * max(bands, 1),
             nanoseconds: max(bytes / 10, x.count * weight.inputs * elements / 150))
     }
 

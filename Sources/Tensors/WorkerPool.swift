@@ -10,9 +10,10 @@ public func availableProcessors() -> Int { max(1, Int(apus_processors())) }
 
 /// Runs an operation's items on several threads.
 ///
-/// The calling thread works too and never waits for a helper that has not begun: a helper joins an
-/// open region or misses it, so a machine busy with other work costs helpers, not time. Helpers spin for
-/// a moment after a region, since the next is microseconds away during a step, then sleep.
+/// Each thread has its own run of the items and takes the others' when it is done with it: operations that go over the same rows in
+/// the same order find in a core's cache what the same core wrote there. The calling thread works too and never waits for a helper
+/// that has not begun: a helper joins an open region or misses it, so a machine busy with other work costs helpers, not time. Helpers
+/// spin for a moment after a region, since the next is microseconds away during a step, then sleep.
 final class WorkerPool {
     /// Threads that work on a region, the caller among them.
     let threads: Int
@@ -22,9 +23,9 @@ final class WorkerPool {
     init(threads: Int) {
         precondition(threads >= 1)
         self.threads = threads
-        shared = Shared()
+        shared = Shared(threads: threads)
         scratch = allocateAligned(bytes: Int(APUS_SCRATCH_BYTES))
-        for _ in 1..<threads { shared.startWorker() }
+        for index in 1..<threads { shared.startWorker(index) }
     }
 
     deinit {
@@ -39,7 +40,7 @@ final class WorkerPool {
             return
         }
         shared.open(Job(operation: operation, arguments: arguments, items: items, grain: grain))
-        shared.work(scratch)
+        shared.work(0, scratch)
         shared.close()
     }
 }
@@ -56,7 +57,9 @@ private final class Shared: @unchecked Sendable {
     private static let openBit: UInt64 = 1 << 16
     private static let numberUnit: UInt64 = 1 << 17
     private let state = Atomic<UInt64>(0)
-    private let next = Atomic<Int>(0)
+    private let threads: Int
+    // How many items of each thread's run were taken, each in a cache line of its own.
+    private let taken: UnsafeMutablePointer<Line>
     private let sleepers = Atomic<Int>(0)
     private let stopping = Atomic<Bool>(false)
     private var job: Job?
@@ -64,7 +67,16 @@ private final class Shared: @unchecked Sendable {
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var handles: [pthread_t] = []
 
-    init() {
+    private struct Line: ~Copyable {
+        let count = Atomic<Int>(0)
+        // 128 bytes: lines are fetched in pairs.
+        let rest: InlineArray<15, UInt64> = InlineArray(repeating: 0)
+    }
+
+    init(threads: Int) {
+        self.threads = threads
+        taken = UnsafeMutableRawPointer.allocate(byteCount: 128 * threads, alignment: 128).bindMemory(to: Line.self, capacity: threads)
+        for index in 0..<threads { (taken + index).initialize(to: Line()) }
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(condition, nil)
     }
@@ -72,18 +84,27 @@ private final class Shared: @unchecked Sendable {
     deinit {
         pthread_mutex_destroy(mutex)
         pthread_cond_destroy(condition)
+        taken.deinitialize(count: threads)
+        taken.deallocate()
         mutex.deallocate()
         condition.deallocate()
     }
 
-    func startWorker() {
+    private final class Helper {
+        let shared: Shared
+        let index: Int
+        init(_ shared: Shared, _ index: Int) { (self.shared, self.index) = (shared, index) }
+    }
+
+    /// - Parameter index: of the thread, whose run of the items it begins with.
+    func startWorker(_ index: Int) {
         var handle = pthread_t()
-        let context = Unmanaged.passRetained(self).toOpaque()
+        let context = Unmanaged.passRetained(Helper(self, index)).toOpaque()
         let status = pthread_create(
             &handle, nil,
             { context in
-                let shared = Unmanaged<Shared>.fromOpaque(context!).takeRetainedValue()
-                shared.serve()
+                let helper = Unmanaged<Helper>.fromOpaque(context!).takeRetainedValue()
+                helper.shared.serve(helper.index)
                 return nil
             }, context)
         precondition(status == 0, "no thread could be started")
@@ -98,18 +119,22 @@ private final class Shared: @unchecked Sendable {
 
     func open(_ job: Job) {
         self.job = job
-        next.store(0, ordering: .relaxed)
+        for index in 0..<threads { taken[index].count.store(0, ordering: .relaxed) }
         let number = state.load(ordering: .relaxed) / Self.numberUnit + 1
         state.store(number * Self.numberUnit | Self.openBit, ordering: .sequentiallyConsistent)
         if sleepers.load(ordering: .sequentiallyConsistent) > 0 { wakeSleepers() }
     }
 
-    func work(_ scratch: UnsafeMutableRawPointer) {
+    func work(_ index: Int, _ scratch: UnsafeMutableRawPointer) {
         let job = self.job!
-        while true {
-            let begin = next.wrappingAdd(job.grain, ordering: .relaxed).oldValue
-            guard begin < job.items else { return }
-            job.operation(job.arguments, Int64(begin), Int64(min(begin + job.grain, job.items)), scratch)
+        for turn in 0..<threads {
+            let run = index + turn < threads ? index + turn : index + turn - threads
+            let first = job.items * run / threads, end = job.items * (run + 1) / threads
+            while true {
+                let begin = first + taken[run].count.wrappingAdd(job.grain, ordering: .relaxed).oldValue
+                guard begin < end else { break }
+                job.operation(job.arguments, Int64(begin), Int64(min(begin + job.grain, end)), scratch)
+            }
         }
     }
 
@@ -122,7 +147,7 @@ private final class Shared: @unchecked Sendable {
         }
     }
 
-    private func serve() {
+    private func serve(_ index: Int) {
         let scratch = allocateAligned(bytes: Int(APUS_SCRATCH_BYTES))
         defer { free(scratch) }
         var lastNumber: UInt64 = 0
@@ -133,7 +158,7 @@ private final class Shared: @unchecked Sendable {
                 let joined = state.compareExchange(expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing)
                 if joined.exchanged {
                     lastNumber = seen / Self.numberUnit
-                    work(scratch)
+                    work(index, scratch)
                     state.wrappingSubtract(1, ordering: .releasing)
                     spins = 0
                 }

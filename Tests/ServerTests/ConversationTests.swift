@@ -5,7 +5,7 @@ import Text
 @testable import Server
 
 /// Conversations, through each API that has them. The model is a small talker of the repository.
-@Suite(.enabled(if: TestServer.isAskedFor)) struct ConversationTests {
+@Suite struct ConversationTests {
     private static let shared = Task {
         try await TestServer.start { settings in
             settings.models = [.init(name: "chat", path: "builtin:chat")]

@@ -5,8 +5,8 @@ import Text
 @testable import Server
 
 /// Clients that leave, stall, and send what nobody should send: they cost nothing lasting.
-@Suite(.enabled(if: TestServer.isAskedFor)) struct RobustnessTests {
-    private static let endless = #"{"prompt":"Once upon a time","max_tokens":900,"ignore_eos":true,"n":4,"stream":true}"#
+@Suite struct RobustnessTests {
+    private static let endless = #"{"prompt":"Once upon a time","max_tokens":900,"ignore_eos":true,"n":32,"stream":true}"#
 
     /// Nothing lives in the engine, and nothing is counted as under way.
     private static func isAtRest(_ port: Int) throws -> Bool {
@@ -94,7 +94,8 @@ import Text
         let chunked = try await TestServer.blocking {
             let connection = try Connection(port: port)
             try connection.send("POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n")
-            for _ in 0..<4 { try connection.send("200\r\n" + String(repeating: "y", count: 512) + "\r\n") }
+            // No more than takes it over the limit: what comes after may meet a closed connection.
+            for _ in 0..<2 { try connection.send("200\r\n" + String(repeating: "y", count: 512) + "\r\n") }
             return try connection.response()
         }
         #expect(chunked.status == 413)

@@ -5,7 +5,7 @@ import Text
 @testable import Server
 
 /// Files, batches and responses, across restarts.
-@Suite(.enabled(if: TestServer.isAskedFor)) struct StateTests {
+@Suite struct StateTests {
     private static func folder() -> String {
         FileManager.default.temporaryDirectory.path + "/apus-state-\(UUID().uuidString)"
     }

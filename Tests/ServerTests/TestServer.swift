@@ -9,7 +9,7 @@ import Text
 final class TestServer: Sendable {
     let port: Int
     let log: LogLines
-    private let process: Process
+    private let process: ChildProcess
 
     /// Lines of a log.
     final class LogLines: Sendable {
@@ -18,17 +18,13 @@ final class TestServer: Sendable {
         var all: [String] { lines.withLock { $0 } }
     }
 
-    private init(port: Int, log: LogLines, process: Process) {
+    private init(port: Int, log: LogLines, process: ChildProcess) {
         self.port = port
         self.log = log
         self.process = process
     }
 
     deinit { process.terminate() }
-
-    /// Tests of a server over sockets wait for limits of a second and less, which a machine that runs all other suites beside them
-    /// does not keep: they run by themselves, where `APUS_SERVER_TESTS` is set.
-    static let isAskedFor = ProcessInfo.processInfo.environment["APUS_SERVER_TESTS"] != nil
 
     static let stories = ServerSettings.NamedModel(name: "stories", path: "builtin:stories")
 
@@ -85,37 +81,26 @@ final class TestServer: Sendable {
         let arguments = arguments(settings(change), json: json)
         return try await blocking {
             guard let executable else { throw ClientError("apus-serve is not among the build products") }
-            let (process, errors, lines) = (Process(), Pipe(), LogLines())
-            process.executableURL = executable
-            process.arguments = arguments
-            process.environment = ProcessInfo.processInfo.environment
-                .filter { !$0.key.hasPrefix("APUS_") }
-                .merging(["APUS_MODELS": repository.appendingPathComponent("Models").path]) { $1 }
-            process.standardError = errors
-            process.standardInput = FileHandle.nullDevice
-            try process.run()
-            let (ready, box) = (DispatchSemaphore(value: 0), PortBox())
-            let reading = errors.fileHandleForReading
-            Thread.detachNewThread {
-                var rest: [UInt8] = []
-                // What is there so far, and no waiting for more.
-                while case let data = reading.availableData, !data.isEmpty {
-                    rest += data
-                    while let end = rest.firstIndex(of: 0x0A) {
-                        let line = String(decoding: rest[...end], as: UTF8.self)
-                        rest.removeFirst(end + 1)
-                        lines.add(line)
-                        if let place = line.range(of: "http://127.0.0.1:") {
-                            box.port = Int(line[place.upperBound...].prefix { $0.isNumber })
-                        }
-                        if line.contains(" ready ") || line.contains(#""message":"ready""#) { ready.signal() }
+            let (lines, ready, box) = (LogLines(), DispatchSemaphore(value: 0), PortBox())
+            let process = try ChildProcess(
+                executable, arguments,
+                environment: ProcessInfo.processInfo.environment
+                    .filter { !$0.key.hasPrefix("APUS_") }
+                    .merging(["APUS_MODELS": repository.appendingPathComponent("Models").path]) { $1 },
+                line: { line in
+                    lines.add(line)
+                    if let place = line.range(of: "http://127.0.0.1:") {
+                        box.port = Int(line[place.upperBound...].prefix { $0.isNumber })
                     }
-                }
-                ready.signal()
-            }
+                    if line.contains(" ready ") || line.contains(#""message":"ready""#) {
+                        box.isReady = true
+                        ready.signal()
+                    }
+                },
+                end: { ready.signal() })
             ready.wait()
-            guard process.isRunning, let port = box.port else {
-                process.waitUntilExit()
+            guard box.isReady, let port = box.port else {
+                _ = process.wait()
                 throw ClientError("the server ended: \(lines.all.joined())")
             }
             return TestServer(port: port, log: lines, process: process)
@@ -123,10 +108,14 @@ final class TestServer: Sendable {
     }
 
     private final class PortBox: Sendable {
-        private let value = Mutex<Int?>(nil)
+        private let value = Mutex<(port: Int?, isReady: Bool)>((nil, false))
         var port: Int? {
-            get { value.withLock { $0 } }
-            set { value.withLock { $0 = newValue } }
+            get { value.withLock { $0.port } }
+            set { value.withLock { $0.port = newValue } }
+        }
+        var isReady: Bool {
+            get { value.withLock { $0.isReady } }
+            set { value.withLock { $0.isReady = newValue } }
         }
     }
 
@@ -134,10 +123,7 @@ final class TestServer: Sendable {
     @discardableResult
     func stop() async -> Int32 {
         process.terminate()
-        let status = try? await Self.blocking { [self] in
-            process.waitUntilExit()
-            return process.terminationStatus
-        }
+        let status = try? await Self.blocking { [process] in process.wait() }
         return status ?? -1
     }
 

@@ -86,7 +86,7 @@ typedef struct {
 /// How a gate meets the other product: x = silu(x) × other, x = gelu_tanh(x) × other.
 enum { APUS_GATE_NONE = 0, APUS_GATE_SILU = 1, APUS_GATE_GELU = 2 };
 
-/// Items: panels of all parts, one part after another. out [rows][out_stride] = x · weightᵀ. The parts share their
+/// Items: panels of all parts, one part after another; with bands, those for the first band of rows, then those for the next. out [rows][out_stride] = x · weightᵀ. The parts share their
 /// activations: codes with what is prepared for quantized weights, tiled floats for float weights.
 /// With a gate, items are the panels of the first of two parts of one size: its outputs are gated by the second's, which are
 /// written nowhere.
@@ -94,6 +94,7 @@ typedef struct {
     apus_product_part parts[APUS_PRODUCT_PARTS];
     int32_t part_count;
     int64_t rows;
+    int64_t bands;          // in which the rows are shared out, in whole tiles; 0 and 1: none
     const uint8_t *activations;
     int32_t gate;
     int64_t cached_bytes;   // of activations that should stay in a core's own cache while panels pass by

@@ -53,7 +53,8 @@ enum EngineView {
     private static func object(
         _ model: LoadedModel, _ snapshot: EngineSnapshot?, withHistory: Bool, showsTexts: Bool
     ) -> JSONValue {
-        let now = snapshot?.statistics ?? model.engine.statistics
+        // Figures of now; only what takes a walk through the engine is as old as the look.
+        let now = model.engine.statistics
         let (shape, configuration) = (model.language.shape, model.engine.configuration)
         var members: [JSONValue.Member] = [
             JSONValue.Member(key: "id", value: .string(model.name)),
