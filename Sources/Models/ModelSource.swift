@@ -111,7 +111,37 @@ final class ModelSource: Sendable {
         Linear(
             weight: try self.parts(name, layer: layer, parts: [outputs], inputs)[0],
             bias: try optionalVector(
-                full: fullName(name, layer: layer, suffix: "bias"), outputs, convention: "blk.\(layer).\(name).bias"))
+                full: fullName(name, layer: layer, suffix: "bias"), outputs, convention: "blk.\(layer).\(name).bias"),
+            correction: try correction(fullName(name, layer: layer, suffix: "weight"), outputs, inputs, storage(layer: layer)))
+    }
+
+    /// What stands beside a quantized weight of a folder of layout apus; nil where there is nothing.
+    private func correction(
+        _ full: String, _ outputs: Int, _ inputs: Int, _ storage: PanelStorage
+    ) throws(CheckpointError) -> Correction? {
+        guard !isGGUF, overlay.weights[full] == nil,
+            let stored = try checkpoint.correction(String(full.dropLast(".weight".count)), outputs: outputs, inputs: inputs)
+        else { return nil }
+        var lowRank: (down: PackedWeight, up: Vector)?
+        if let part = stored.lowRank {
+            // Turned, so that outputs lie side by side.
+            var up = [Float](repeating: 0, count: part.rank * outputs)
+            for output in 0..<outputs {
+                for (index, value) in part.up.floats(ofRow: output).enumerated() { up[index * outputs + output] = value }
+            }
+            lowRank = (storage.pack(part.down), arena.store(up))
+        }
+        return Correction(lowRank: lowRank, sparse: stored.sparse)
+    }
+
+    /// A block's RMSNorm, and what compression has added to it.
+    func rmsNorm(
+        _ name: String, layer: Int, _ count: Int, epsilon: Float, adding constant: Float = 0
+    ) throws(CheckpointError) -> Norm {
+        let weight = try vector(name, layer: layer, count, adding: constant)
+        let shift = isGGUF ? nil : try optionalVector(
+            full: fullName(name, layer: layer, suffix: "bias"), count, convention: "blk.\(layer).\(name).bias")
+        return Norm(weight: weight, shift: shift, epsilon: epsilon)
     }
 
     /// Where a block's weights go: they are left out of a model of other parts.

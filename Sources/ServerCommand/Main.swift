@@ -5,6 +5,7 @@ internal import Server
 @main
 enum Main {
     static func main() async {
+        shareHeaps()
         do {
             let arguments = try Arguments(Array(CommandLine.arguments.dropFirst()))
             if arguments.wantsHelp { return print(Arguments.help, terminator: "") }
@@ -13,6 +14,15 @@ enum Main {
         } catch {
             leave(error)
         }
+    }
+
+    /// glibc gives threads up to eight heaps a core, and large bodies leave each of them grown for good. Two are enough, and what the
+    /// process holds stays flat; glibc reads how many only where a program begins, so this one begins again.
+    private static func shareHeaps() {
+        guard getenv("MALLOC_ARENA_MAX") == nil else { return }
+        setenv("MALLOC_ARENA_MAX", "2", 1)
+        // Where that cannot be done the server is the same, and larger.
+        execv("/proc/self/exe", CommandLine.unsafeArgv)
     }
 
     /// Exit codes as those of `apus`: 1 failed, 2 called wrongly.

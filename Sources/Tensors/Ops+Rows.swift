@@ -9,9 +9,10 @@ public enum RotationPairing: Sendable {
 }
 
 extension Ops {
-    /// RMSNorm: x / √(mean(x²) + ε) · weight, over each of the `weight.count`-wide segments of a row. In place allowed.
-    public func rmsNorm(_ x: Rows, weight: Vector, epsilon: Float, into out: Rows) {
-        norm(x, weight: weight, bias: nil, epsilon: epsilon, subtractMean: false, into: out)
+    /// RMSNorm: x / √(mean(x²) + ε) · weight + shift, over each of the `weight.count`-wide segments of a row. In place allowed.
+    public func rmsNorm(_ x: Rows, weight: Vector, shift: Vector? = nil, epsilon: Float, into out: Rows) {
+        precondition(shift == nil || shift!.count == weight.count)
+        norm(x, weight: weight, bias: shift, epsilon: epsilon, subtractMean: false, into: out)
     }
 
     /// LayerNorm: (x − mean) / √(variance + ε) · weight + bias.

@@ -21,6 +21,8 @@ public final class Ops {
     private let activations: UnsafeMutablePointer<UInt8>
     /// Spans of attention on their way to being merged.
     let partials: UnsafeMutablePointer<Float>
+    /// [rows, ``Correction/largestRank``]: what lies between the two thin matrices of a correction.
+    let thinRows: UnsafeMutablePointer<Float>
     static let partialCapacity = 1 << 19
     /// The widest value of a head, in floats, that the scratch of attention holds.
     static let widestValue = 1024
@@ -55,16 +57,18 @@ public final class Ops {
         activations = allocateAligned(bytes: maximumRows * roundedUp(maximumInputs, to: 256) * 4)
             .assumingMemoryBound(to: UInt8.self)
         partials = allocateAligned(bytes: Self.partialCapacity * 4).assumingMemoryBound(to: Float.self)
+        thinRows = allocateAligned(bytes: maximumRows * Correction.largestRank * 4).assumingMemoryBound(to: Float.self)
     }
 
     /// Bytes that one takes, for planning memory before it is made.
     public static func bytes(maximumRows: Int, maximumInputs: Int) -> Int {
-        maximumRows * roundedUp(maximumInputs, to: 256) * 4 + partialCapacity * 4
+        maximumRows * (roundedUp(maximumInputs, to: 256) + Correction.largestRank) * 4 + partialCapacity * 4
     }
 
     deinit {
         free(activations)
         free(partials)
+        free(thinRows)
     }
 
     /// Runs an operation whose whole takes roughly `nanoseconds` on one thread.

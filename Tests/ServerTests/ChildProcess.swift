@@ -5,6 +5,8 @@ import Synchronization
 /// A process whose end and whose errors are seen for certain. Foundation's own shares its pipes with whatever else is started at the
 /// same moment, which then keeps them open: tests that run at once would wait for each other's processes.
 final class ChildProcess: Sendable {
+    private static let starting = Mutex(())
+    private static let running = Mutex<[pid_t]>([])
     private let pid: pid_t
     private let ended = DispatchSemaphore(value: 0)
     private let state = Mutex<(status: Int32?, isReaped: Bool)>((nil, false))
@@ -17,28 +19,35 @@ final class ChildProcess: Sendable {
         line: @escaping @Sendable (String) -> Void, end: @escaping @Sendable () -> Void
     ) throws {
         var ends: [Int32] = [0, 0]
-        // One at a time: between the two calls another child would inherit the ends.
-        let status = try Self.starting.withLock { _ in
-            guard pipe(&ends) == 0 else { throw ClientError("no pipe: \(String(cString: strerror(errno)))") }
-            for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-            return try start(ends[1])
-        }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, ends[1], 2)
         var words = ([executable.path] + arguments).map { strdup($0) } + [nil]
         var variables = environment.map { strdup("\($0)=\($1)") } + [nil]
         defer { for text in words + variables { free(text) } }
         var id: pid_t = 0
-        let status = posix_spawn(&id, executable.path, &actions, nil, &words, &variables)
+        // One at a time: between the pipe and its mark another child would inherit the ends.
+        let status = try Self.starting.withLock { _ in
+            guard pipe(&ends) == 0 else { throw ClientError("no pipe: \(String(cString: strerror(errno)))") }
+            for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+            var actions = posix_spawn_file_actions_t()
+            posix_spawn_file_actions_init(&actions)
+            defer { posix_spawn_file_actions_destroy(&actions) }
+            posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+            posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+            posix_spawn_file_actions_adddup2(&actions, ends[1], 2)
+            return posix_spawn(&id, executable.path, &actions, nil, &words, &variables)
+        }
         close(ends[1])
         guard status == 0 else {
             close(ends[0])
             throw ClientError("\(executable.path) was not started: \(String(cString: strerror(status)))")
         }
         pid = id
+        Self.running.withLock { running in
+            if running.isEmpty {
+                // Servers that suites share end with the tests.
+                atexit { ChildProcess.running.withLock { for id in $0 { _ = kill(id, SIGKILL) } } }
+            }
+            running.append(id)
+        }
         let reading = ends[0]
         Thread.detachNewThread {
             var rest: [UInt8] = []
@@ -56,6 +65,7 @@ final class ChildProcess: Sendable {
         Thread.detachNewThread { [self] in
             var code: Int32 = 0
             while waitpid(pid, &code, 0) == -1, errno == EINTR {}
+            Self.running.withLock { $0.removeAll { $0 == pid } }
             // As a shell tells it: 128 and the signal.
             state.withLock { $0 = (code & 0x7F == 0 ? (code >> 8) & 0xFF : 128 + (code & 0x7F), true) }
             ended.signal()

@@ -14,9 +14,9 @@ import Testing
     static let floatTypes = [APUS_F32, APUS_F16, APUS_BF16]
 
     /// [rows][outputs], with the rows in one call.
-    static func product(_ table: KernelTable, _ type: Int, _ weight: [[Float]], _ rows: [[Float]], cachedBytes: Int = 0)
-        -> [[Float]]
-    {
+    static func product(_ table: KernelTable, _ type: Int, _ weight: [[Float]], _ rows: [[Float]], cachedBytes: Int = 0,
+        bands: Int = 0, grain: Int = 1 << 20
+    ) -> [[Float]] {
         let inputs = weight[0].count
         let stride = (weight.count + 31) / 32 * 32
         var bytes: [UInt8] = []
@@ -50,7 +50,11 @@ import Testing
                         arguments.rows = Int64(rows.count)
                         arguments.activations = UnsafePointer(tiled)
                         arguments.cached_bytes = Int64(cachedBytes)
-                        scratch { table.kernels.product(&arguments, 0, Int64(stride / 32), $0) }
+                        arguments.bands = Int64(bands)
+                        let all = stride / 32 * max(bands, 1)
+                        for begin in Swift.stride(from: 0, to: all, by: grain) {
+                            scratch { table.kernels.product(&arguments, Int64(begin), Int64(min(begin + grain, all)), $0) }
+                        }
                         withExtendedLifetime(panels) {}
                     }
                 }
@@ -93,12 +97,19 @@ import Testing
                 let result = Self.product(table, Int(APUS_BF16), weight, rows, cachedBytes: cached)
                 #expect(sameRows(result, expected), "\(table.name): \(cached) bytes")
             }
+            // Bands of rows, in parts that end within one, at its end, and beyond it.
+            for (bands, grain) in [(1, 1), (2, 1), (2, 3), (3, 2), (5, 4), (7, 100)] {
+                let result = Self.product(
+                    table, Int(APUS_BF16), weight, rows, cachedBytes: 50_000, bands: bands, grain: grain)
+                #expect(sameRows(result, expected), "\(table.name): \(bands) bands, \(grain) at a time")
+            }
         }
     }
 
     // MARK: Norms
 
-    @Test(arguments: [false, true]) func normsFollowTheDefinition(_ subtractsMean: Bool) {
+    @Test(arguments: [(false, false), (false, true), (true, true)])
+    func normsFollowTheDefinition(_ subtractsMean: Bool, _ hasBias: Bool) {
         var random = SeededGenerator(state: 12)
         for width in [1, 5, 15, 16, 17, 36, 64, 100, 257] {
             let rows = gaussianRows(5, width, &random)
@@ -106,7 +117,7 @@ import Testing
             var bias = gaussianRows(1, width, &random)[0]
             let expected = rows.map {
                 OperationReference.norm(
-                    $0, weight: weight, bias: subtractsMean ? bias : nil, epsilon: 1e-5, subtractsMean: subtractsMean)
+                    $0, weight: weight, bias: hasBias ? bias : nil, epsilon: 1e-5, subtractsMean: subtractsMean)
             }
             for table in KernelTable.all {
                 for count in [1, 2, 5] {
@@ -119,7 +130,7 @@ import Testing
                                     var arguments = apus_norm_arguments(
                                         x: x.baseAddress, stride: Int64(width), out: out.baseAddress,
                                         out_stride: Int64(width), width: Int64(width), segments: 1,
-                                        weight: weight.baseAddress, bias: subtractsMean ? bias.baseAddress : nil,
+                                        weight: weight.baseAddress, bias: hasBias ? bias.baseAddress : nil,
                                         epsilon: 1e-5, subtract_mean: subtractsMean ? 1 : 0)
                                     Self.scratch { table.kernels.norm(&arguments, 0, Int64(count), $0) }
                                 }

@@ -109,6 +109,22 @@ typedef struct {
     int64_t out_stride;
 } apus_gather_arguments;
 
+#define APUS_CORRECTED_OUTPUTS 64
+
+/// Items: blocks of APUS_CORRECTED_OUTPUTS outputs. out += up · thin + sparse · x.
+typedef struct {
+    float *out;
+    int64_t out_stride, rows, outputs;
+    const float *thin;      // [rows][thin_stride], `rank` of each
+    int64_t thin_stride, rank;
+    const float *up;        // [rank][outputs]
+    const float *x;
+    int64_t x_stride;
+    const int32_t *starts;  // [outputs + 1], or null: where each output's numbers begin
+    const int32_t *columns;
+    const float *values;
+} apus_correct_arguments;
+
 /// Items: rows × segments. RMSNorm (no bias, no mean) or LayerNorm of `width` elements. x and out may be the same.
 typedef struct {
     const float *x;
@@ -203,7 +219,7 @@ typedef struct {
 /// Every operation for one instruction set. All tables compute the same bits.
 typedef struct {
     const char *name;
-    apus_operation quantize, prepare, tile_floats, pack, product, gather, norm, rotate, angles, store, attention, attention_merge;
+    apus_operation quantize, prepare, tile_floats, pack, product, correct, gather, norm, rotate, angles, store, attention, attention_merge;
     apus_operation add;            // x += other
     apus_operation scale;          // x *= factor
     apus_operation gated_silu;     // x = silu(x) × other

@@ -58,6 +58,7 @@ INLINE v16i dot_step(v16i sum, code_run *run, v16i weights, int32_t codes, int w
 #include "../tiles.inc"
 #include "../rows.inc"
 #include "../product.inc"
+#include "../correct.inc"
 #include "../attention.inc"
 
 #pragma clang attribute pop

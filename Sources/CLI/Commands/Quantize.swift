@@ -55,6 +55,14 @@ struct Quantize: ParsableCommand {
     @Option(help: ArgumentHelp("GPTQ: what is added to the Hessian's diagonal, as a share of its mean.", valueName: "share"))
     var damping: Float?
     @Option(help: ArgumentHelp("GPTQ: at most so many sweeps over the codes; 0 for none.", valueName: "n")) var sweeps: Int?
+    @Option(
+        help: ArgumentHelp(
+            "Keep this share of every projection's numbers at full precision beside it: outliers, and what matters most (0.45 as in "
+                + "SqueezeLLM); for folders.", valueName: "percent")) var sparse: Double?
+    @Option(
+        help: ArgumentHelp(
+            "Take back part of every projection's error by two thin matrices of this rank (LoRC: 8 to 32); for folders.",
+            valueName: "rank")) var lorc: Int?
     @Option(help: ArgumentHelp("Make what a recipe describes.", valueName: "file")) var recipe: String?
     @Option(help: ArgumentHelp("Threads; by default one for each core.", valueName: "n")) var threads: Int?
     @Flag(help: "Replace OUT where it exists.") var force = false
@@ -80,6 +88,17 @@ struct Quantize: ParsableCommand {
         }
         if let samples, samples < 1 { throw ValidationError("--samples is \(samples); it must be at least 1.") }
         if let length, length < 2 { throw ValidationError("--length is \(length); it must be at least 2.") }
+        if let sparse, !(sparse > 0 && sparse < 50) {
+            throw ValidationError("--sparse is \(sparse); it must lie between 0 and 50 percent.")
+        }
+        if let lorc, !(1...Correction.largestRank).contains(lorc) {
+            throw ValidationError("--lorc is \(lorc); it must lie in 1...\(Correction.largestRank).")
+        }
+        if sparse != nil || lorc != nil {
+            guard !output.lowercased().hasSuffix(".gguf"), layout == nil || layout == "apus" else {
+                throw ValidationError("--sparse and --lorc are for folders of layout apus; name an OUT that does not end in .gguf.")
+            }
+        }
         if let damping, !(damping > 0 && damping < 1) {
             throw ValidationError("--damping is \(damping); it must lie between 0 and 1.")
         }
@@ -98,7 +117,7 @@ struct Quantize: ParsableCommand {
         if recipe == nil, model == nil { throw ValidationError("Name a model, or a --recipe.") }
         if recipe != nil {
             let given = [method, format, embeddingFormat, order, budget, layout].contains { $0 != nil } || bits != nil || group != nil
-                || samples != nil || length != nil || damping != nil || sweeps != nil
+                || samples != nil || length != nil || damping != nil || sweeps != nil || sparse != nil || lorc != nil
             if given { throw ValidationError("A recipe says how; --recipe goes with a model, --calibration and -o alone.") }
         }
     }
@@ -182,6 +201,8 @@ struct Quantize: ParsableCommand {
         if let order { request.settings.order = GPTQ.Order(rawValue: order)! }
         if let damping { request.settings.damping = damping }
         if let sweeps { request.settings.sweeps = sweeps }
+        request.lowRank = lorc
+        request.sparse = sparse.map { $0 / 100 }
         return request
     }
 
@@ -191,7 +212,9 @@ struct Quantize: ParsableCommand {
         let types = Set(request.formats.values).union(request.formats.isEmpty ? [request.format] : [])
             .compactMap { ElementType(name: $0) }
         // FineQuant makes a mixture of group sizes.
-        let fits = types.count == 1 && request.method != "finequant" && request.embeddingFormat == nil && QuantizedContainer.compressedTensors.holds(types[0])
+        // Corrections, and shifts of norms, have a place in Apus's own alone.
+        let isPlain = request.lowRank == nil && request.sparse == nil && request.method != "os+"
+        let fits = isPlain && types.count == 1 && request.method != "finequant" && request.embeddingFormat == nil && QuantizedContainer.compressedTensors.holds(types[0])
         return fits ? .compressedTensors : .apus
     }
 

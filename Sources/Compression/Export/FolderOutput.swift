@@ -87,11 +87,18 @@ struct FolderOutput {
             vectors.merge(result.vectors) { $1 }
         }
         var infos: [SafetensorsWriter.TensorInfo] = []
+        var extras: [String: [ExtraTensor]] = [:]
+        for step in 0...job.shape.layers + 1 {
+            for weight in try work.read(step: step)?.weights ?? [] where !weight.extras.isEmpty { extras[weight.name] = weight.extras }
+        }
         for name in checkpoint.tensorNames {
             let tensor = checkpoint.rawTensor(named: name)!
             if let made = steps[name], let use = uses[name] {
                 infos += try container.tensors(
                     Self.stem(name), type: made.type, outputs: use.shape[0], inputs: use.shape[1])
+                for extra in extras[name] ?? [] {
+                    infos.append(.init(name: "\(Self.stem(name)).\(extra.suffix)", shape: extra.shape, type: extra.type))
+                }
             } else if vectors[name] != nil {
                 infos.append(.init(name: name, shape: tensor.shape, type: .f32))
             } else {
@@ -101,6 +108,9 @@ struct FolderOutput {
                 infos.append(.init(name: name, shape: tensor.shape, type: type))
             }
         }
+        // What the source does not have: shifts and biases that a method has folded in.
+        let added = vectors.keys.filter { checkpoint.rawTensor(named: $0) == nil }.sorted()
+        for name in added { infos.append(.init(name: name, shape: [vectors[name]!.count], type: .f32)) }
         var writer = try SafetensorsWriter(path: path, tensors: infos)
         var loaded: (step: Int, result: StepResult)?
         for name in checkpoint.tensorNames {
@@ -114,6 +124,9 @@ struct FolderOutput {
                 let names = try container.tensors(
                     Self.stem(name), type: made.type, outputs: use.shape[0], inputs: use.shape[1])
                 for (info, part) in zip(names, parts) { try part.withUnsafeBytes { try writer.append($0, to: info.name) } }
+                for extra in extras[name] ?? [] {
+                    try extra.bytes.withUnsafeBytes { try writer.append($0, to: "\(Self.stem(name)).\(extra.suffix)") }
+                }
             } else if let values = vectors[name] {
                 try values.withUnsafeBytes { try writer.append($0, to: name) }
             } else {
@@ -121,6 +134,7 @@ struct FolderOutput {
                 tensor.file.dontNeed(tensor.range)
             }
         }
+        for name in added { try vectors[name]!.withUnsafeBytes { try writer.append($0, to: name) } }
         try writer.finish()
     }
 

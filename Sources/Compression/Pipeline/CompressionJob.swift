@@ -22,6 +22,9 @@ public final class CompressionJob {
     let shape: ModelShape
     let plan: TypePlan
     let method: Method
+    private let correction: WeightCorrection
+    /// Projections with a place for a correction, and for a bias of their own.
+    static let correctable: Set<String> = ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"]
     /// The layout of a folder; nil for a GGUF file.
     let container: QuantizedContainer?
     private var isGGUF: Bool { container == nil }
@@ -84,6 +87,26 @@ public final class CompressionJob {
                         "the layout \(container.rawValue) has no place for \(type.name) (tensor \(use.name)); --layout apus holds "
                             + "every format")
                 }
+            }
+        }
+        correction = WeightCorrection(rank: request.lowRank ?? 0, sparseShare: request.sparse ?? 0)
+        if !correction.isNone {
+            guard container == .apus else {
+                throw CompressionError(
+                    "only folders of layout apus have a place for low-rank and sparse parts; name an OUT that does not end in .gguf, "
+                        + "and --layout apus or none")
+            }
+            guard (0...Correction.largestRank).contains(correction.rank), (0..<0.5).contains(correction.sparseShare) else {
+                throw CompressionError(
+                    "a rank must lie in 0...\(Correction.largestRank) and a sparse part below half of a weight's numbers; the request "
+                        + "has \(correction.rank) and \(correction.sparseShare)")
+            }
+            if let fused = uses.first(where: { use in
+                if case .projection(_, let part) = use.role { return !Self.correctable.contains(part) || use.isTransposed }
+                return false
+            }) {
+                throw CompressionError(
+                    "\(fused.name) holds several projections in one, which low-rank and sparse parts cannot stand beside; leave them out")
             }
         }
         notes = plan.notes
@@ -194,6 +217,7 @@ public final class CompressionJob {
             overlay.weights[weight.name] = weight.bytes.withUnsafeBytes {
                 Matrix(Weight(type: weight.type, outputs: use.shape[0], inputs: use.shape[1], bytes: $0))
             }
+            ExtraTensor.add(weight.extras, to: overlay.weights[weight.name]!, solver)
         }
     }
 
@@ -279,9 +303,18 @@ public final class CompressionJob {
     ) throws {
         let types = folding.readers.compactMap { plan[$0.name] }
         guard types.count == folding.readers.count else { return }
-        let collector = InputCollector(
-            inputs: folding.readers[0].shape[1], need: scaler.need, keeping: scaler.keptRows, total: rows!.tokens, solver)
-        try runner.listen(block: layer, folding.input, overlay: block.overlay) { collector.add($0) }
+        func listen() throws -> InputCollector {
+            let collector = InputCollector(
+                inputs: folding.readers[0].shape[1], need: scaler.need, keeping: scaler.keptRows, total: rows!.tokens, solver)
+            try runner.listen(block: layer, folding.input, overlay: block.overlay) { collector.add($0) }
+            return collector
+        }
+        var collector = try listen()
+        if container == .apus, let shift = scaler.shift(folding.input, collector.finish()),
+            try folding.apply(shift: shift, uses, to: &block)
+        {
+            collector = try listen()
+        }
         let scale = scaler.scale(
             folding.input, readers: folding.readers.map { block.weights[$0.name]! }, collector.finish(),
             rows: collector.keptRows, types: types, solver)
@@ -294,11 +327,16 @@ public final class CompressionJob {
         into result: inout StepResult
     ) throws -> Matrix {
         let type = plan[use.name]!
-        let made = try quantizer.quantize(weight, statistics, as: type, solver)
-        result.weights.append(.init(name: use.name, type: made.type, bytes: made.bytes))
+        var isProjection = false
+        if case .projection = use.role { isProjection = true }
+        let made =
+            isProjection && !correction.isNone
+            ? try correction.quantize(weight, statistics, as: type, by: quantizer, solver)
+            : try quantizer.quantize(weight, statistics, as: type, solver)
+        result.weights.append(.init(name: use.name, type: made.type, bytes: made.bytes, extras: made.extras))
         result.records.append(
             Recipe.TensorRecord(
-                name: use.name, format: made.type.name, bytes: made.bytes.count,
+                name: use.name, format: made.type.name, bytes: made.bytes.count + made.extras.reduce(0) { $0 + $1.bytes.count },
                 error: outputError(weight, made.effective, statistics, solver), choices: made.choices))
         done += use.shape.reduce(1, *)
         return made.effective

@@ -14,6 +14,10 @@ public struct Recipe: Codable, Sendable, Equatable {
         /// Rows of calibration and tokens of each.
         public var samples = 64
         public var length = 512
+        /// The rank of what takes back part of every projection's error; nil for none.
+        public var lowRank: Int?
+        /// The share of every projection's numbers that are kept at full precision beside it, 0 ..< 1; nil for none.
+        public var sparse: Double?
 
         public init(method: String, format: String, embeddingFormat: String?) {
             self.method = method

@@ -8,6 +8,8 @@ struct StepResult {
         var name: String
         var type: ElementType
         var bytes: [UInt8]
+        /// What stands beside it.
+        var extras: [ExtraTensor] = []
     }
 
     var weights: [Weight] = []
@@ -74,6 +76,9 @@ struct WorkFolder {
         for weight in result.weights {
             tensors.append(
                 .init(name: "w:\(weight.type.rawValue):\(weight.name)", shape: [weight.bytes.count], type: .u8))
+            for extra in weight.extras {
+                tensors.append(.init(name: "x:\(extra.suffix):\(weight.name)", shape: extra.shape, type: extra.type))
+            }
         }
         var writer = try SafetensorsWriter(path: file(step), tensors: tensors)
         try records.withUnsafeBytes { try writer.append($0, to: "records") }
@@ -81,6 +86,9 @@ struct WorkFolder {
         for weight in result.weights {
             try weight.bytes.withUnsafeBytes {
                 try writer.append($0, to: "w:\(weight.type.rawValue):\(weight.name)")
+            }
+            for extra in weight.extras {
+                try extra.bytes.withUnsafeBytes { try writer.append($0, to: "x:\(extra.suffix):\(weight.name)") }
             }
         }
         try writer.finish()
@@ -91,6 +99,7 @@ struct WorkFolder {
         guard FileManager.default.fileExists(atPath: file(step)) else { return nil }
         let checkpoint = try Checkpoint.open(file(step))
         var result = StepResult()
+        var extras: [String: [ExtraTensor]] = [:]
         for name in checkpoint.tensorNames {
             guard let tensor = checkpoint.rawTensor(named: name) else { continue }
             let bytes = Array(tensor.bytes)
@@ -102,6 +111,9 @@ struct WorkFolder {
                 result.vectors[parts[1...].joined(separator: ":")] = bytes.withUnsafeBytes {
                     (0..<bytes.count / 4).map { [bytes = $0] in bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
                 }
+            case "x":
+                guard parts.count == 3, let type = SafetensorsType(rawValue: tensor.dtypeName) else { continue }
+                extras[parts[2], default: []].append(ExtraTensor(suffix: parts[1], shape: tensor.shape, type: type, bytes: bytes))
             default:
                 guard parts.count == 3, let number = UInt32(parts[1]), let type = ElementType(rawValue: number) else {
                     continue
@@ -109,6 +121,7 @@ struct WorkFolder {
                 result.weights.append(.init(name: parts[2], type: type, bytes: bytes))
             }
         }
+        for index in result.weights.indices { result.weights[index].extras = extras[result.weights[index].name] ?? [] }
         return result
     }
 

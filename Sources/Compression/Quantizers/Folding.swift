@@ -58,6 +58,42 @@ struct Folding {
         return result.filter { !$0.readers.isEmpty }
     }
 
+    /// Takes a shift from the input: the norm's bias less z, the readers' biases plus w · z. False where one of them has no place for it.
+    ///
+    /// - Parameters:
+    ///   - shift: z, one for each input.
+    ///   - uses: all tensors of the network.
+    ///   - block: the block's present weights and vectors.
+    func apply(shift: [Float], _ uses: [TensorUse], to block: inout BlockWeights) throws -> Bool {
+        guard case .norm(let norm, _) = source else { return false }
+        func hasPlace(_ use: TensorUse) -> Bool {
+            guard case .projection(_, let part) = use.role, !use.isTransposed else { return false }
+            return CompressionJob.correctable.contains(part)
+        }
+        guard readers.allSatisfy(hasPlace), norm.name.hasSuffix(".weight") else { return false }
+        func bias(_ name: String) -> String { String(name.dropLast(".weight".count)) + ".bias" }
+        let known = Dictionary(uniqueKeysWithValues: uses.map { ($0.name, $0) })
+        func add(_ name: String, _ values: [Float]) throws {
+            if let use = known[name] {
+                try block.change(use) { present in for index in present.indices { present[index] += values[index] } }
+            } else {
+                block.vectors[name] = zip(block.vectors[name] ?? values.map { _ in 0 }, values).map { $0 + $1 }
+            }
+        }
+        try add(bias(norm.name), shift.map { -$0 })
+        for use in readers {
+            let weight = block.weights[use.name]!
+            try add(
+                bias(use.name),
+                (0..<weight.rows).map { row in
+                    var sum = 0.0
+                    for (value, shift) in zip(weight.row(row), shift) { sum += Double(value) * Double(shift) }
+                    return Float(sum)
+                })
+        }
+        return true
+    }
+
     /// Applies a scale: the readers' columns times s, the source divided by s.
     ///
     /// - Parameters:
@@ -76,18 +112,23 @@ struct Folding {
             try block.change(use) { values in
                 for index in values.indices { values[index] = (values[index] + use.adding) / scale[index] - use.adding }
             }
-            if let bias {
-                try block.change(bias) { values in for index in values.indices { values[index] /= scale[index] } }
-            }
+            try scaleBias(of: use, bias, by: scale, &block)
         case .projection(let use, let bias):
             let weight = block.weights[use.name]!
             for row in 0..<weight.rows {
                 let values = weight.row(row)
                 for column in 0..<values.count { values[column] /= scale[row] }
             }
-            if let bias {
-                try block.change(bias) { values in for index in values.indices { values[index] /= scale[index] } }
-            }
+            try scaleBias(of: use, bias, by: scale, &block)
         }
+    }
+
+    /// Divides the bias of what makes the input: the file's, or one that a shift has put there.
+    private func scaleBias(of use: TensorUse, _ bias: TensorUse?, by scale: [Float], _ block: inout BlockWeights) throws {
+        if let bias {
+            return try block.change(bias) { values in for index in values.indices { values[index] /= scale[index] } }
+        }
+        let name = String(use.name.dropLast(".weight".count)) + ".bias"
+        if let values = block.vectors[name] { block.vectors[name] = zip(values, scale).map { $0 / $1 } }
     }
 }

@@ -28,6 +28,8 @@ public struct QuantizedWeight: Sendable {
     public var effective: Matrix
     /// What the method chose, for the recipe.
     public var choices: [String: String] = [:]
+    /// What stands beside it.
+    var extras: [ExtraTensor] = []
 
     /// Decodes the bytes.
     init(type: ElementType, bytes: [UInt8], outputs: Int, inputs: Int) {

@@ -8,6 +8,10 @@ protocol Scaler: Sendable {
     /// Rows of inputs that it wants as they are.
     var keptRows: Int { get }
 
+    /// One number for each input that is taken from it before it is scaled, and given back by the readers' biases; nil for none. Asked
+    /// for only where norm and readers have a place for it.
+    func shift(_ input: ProjectionInput, _ statistics: InputStatistics) -> [Float]?
+
     /// One scale for each input: the input is divided by it, the readers' columns are multiplied by it.
     ///
     /// - Parameters:
@@ -20,4 +24,8 @@ protocol Scaler: Sendable {
         _ input: ProjectionInput, readers: [Matrix], _ statistics: InputStatistics, rows: Matrix?, types: [ElementType],
         _ solver: Solver
     ) -> [Float]?
+}
+
+extension Scaler {
+    func shift(_ input: ProjectionInput, _ statistics: InputStatistics) -> [Float]? { nil }
 }

@@ -34,16 +34,21 @@ func largestOfColumns(_ weights: [Matrix]) -> [Float] {
     return result
 }
 
-/// Scales that bring every input's range below a threshold, which a search finds by the error in the outputs (Wei et al. 2023,
-/// Outlier Suppression+, section 4.2): s = max(1, max|x| / t).
+/// The middle of every input's range is taken from it (Wei et al. 2023, Outlier Suppression+, section 4.1: z = (max x + min x) / 2), then
+/// scales bring every range below a threshold, which a search finds by the error in the outputs (section 4.2: s = max(1, max|x| / t)).
 ///
-/// The shift of that paper needs a bias behind the norm. Where the norm has none (RMSNorm), a shift cannot be folded in, and the
-/// scale works on ranges around zero.
+/// A shift goes into the norm and comes back by the readers' biases, which folders of layout apus have a place for; elsewhere the scale
+/// works on ranges around zero.
 struct OutlierSuppression: Scaler {
     var steps = 40
 
     var need: CalibrationNeed { .inputs }
     var keptRows: Int { 512 }
+
+    func shift(_ input: ProjectionInput, _ statistics: InputStatistics) -> [Float]? {
+        guard input == .attention || input == .feedForward else { return nil }
+        return zip(statistics.minimum, statistics.maximum).map { ($0 + $1) / 2 }
+    }
 
     func scale(
         _ input: ProjectionInput, readers: [Matrix], _ statistics: InputStatistics, rows: Matrix?, types: [ElementType],

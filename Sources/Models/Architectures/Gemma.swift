@@ -41,7 +41,7 @@ private func gemma(
     var blocks: [DecoderBlock] = []
     for layer in 0..<sizes.layers {
         func norm(_ part: String, _ count: Int) throws(CheckpointError) -> Norm {
-            Norm(weight: try source.vector(part, layer: layer, count, adding: unit), epsilon: sizes.epsilon)
+            try source.rmsNorm(part, layer: layer, count, epsilon: sizes.epsilon, adding: unit)
         }
         blocks.append(
             DecoderBlock(

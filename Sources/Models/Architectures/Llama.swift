@@ -28,7 +28,7 @@ func decoder(
     var blocks: [DecoderBlock] = []
     for layer in 0..<sizes.layers {
         func norm(_ part: String, _ count: Int) throws(CheckpointError) -> Norm {
-            Norm(weight: try source.vector(part, layer: layer, count), epsilon: sizes.epsilon)
+            try source.rmsNorm(part, layer: layer, count, epsilon: sizes.epsilon)
         }
         let queryWidth = sizes.heads * sizes.headWidth
         let cacheWidth = sizes.cacheHeads * sizes.headWidth

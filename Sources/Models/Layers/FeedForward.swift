@@ -18,7 +18,7 @@ struct FeedForward: Sendable {
         let inner = scratch.gate.rows(count).columns(0, width: up.weight.outputs)
         if let gate {
             let ups = scratch.up.rows(count).columns(0, width: up.weight.outputs)
-            if gate.bias == nil, up.bias == nil {
+            if gate.isPlain, up.isPlain {
                 ops.gatedProducts(input, gate: (gate.weight, inner), up: (up.weight, ups), activation)
             } else {
                 Linear.both(input, (gate, inner), (up, ups), ops)

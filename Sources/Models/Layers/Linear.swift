@@ -1,16 +1,21 @@
 internal import Tensors
 
-/// A projection: x · weightᵀ + bias. Every projection of a model goes through here.
+/// A projection: x · weightᵀ + bias, and what corrects a quantized weight. Every projection of a model goes through here.
 struct Linear: Sendable {
     var weight: PackedWeight
     var bias: Vector?
+    var correction: Correction?
+
+    /// Whether the outputs are the product alone.
+    var isPlain: Bool { bias == nil && correction == nil }
 
     func callAsFunction(_ input: ProductInput, into out: Rows, _ ops: Ops) {
         ops.product(input, weight, into: out)
-        addBias(to: out, ops)
+        complete(out, input, ops)
     }
 
-    private func addBias(to out: Rows, _ ops: Ops) {
+    private func complete(_ out: Rows, _ input: ProductInput, _ ops: Ops) {
+        if let correction { ops.correct(out, input, correction) }
         if let bias { ops.add(out, bias: bias) }
     }
 }
@@ -19,16 +24,16 @@ extension Linear {
     /// Two projections of one input at once.
     static func both(_ input: ProductInput, _ a: (Linear, Rows), _ b: (Linear, Rows), _ ops: Ops) {
         ops.products(input, (a.0.weight, a.1), (b.0.weight, b.1))
-        a.0.addBias(to: a.1, ops)
-        b.0.addBias(to: b.1, ops)
+        a.0.complete(a.1, input, ops)
+        b.0.complete(b.1, input, ops)
     }
 
     /// Three projections of one input at once.
     static func all(_ input: ProductInput, _ a: (Linear, Rows), _ b: (Linear, Rows), _ c: (Linear, Rows), _ ops: Ops) {
         ops.products(input, (a.0.weight, a.1), (b.0.weight, b.1), (c.0.weight, c.1))
-        a.0.addBias(to: a.1, ops)
-        b.0.addBias(to: b.1, ops)
-        c.0.addBias(to: c.1, ops)
+        a.0.complete(a.1, input, ops)
+        b.0.complete(b.1, input, ops)
+        c.0.complete(c.1, input, ops)
     }
 }
 
@@ -36,13 +41,15 @@ extension Linear {
 struct Norm: Sendable {
     var weight: Vector
     var bias: Vector?
+    /// Added to what an RMSNorm makes: no model has it as it is published, compression may fold it in.
+    var shift: Vector?
     var epsilon: Float
 
     func callAsFunction(_ x: Rows, into out: Rows, _ ops: Ops) {
         if let bias {
             ops.layerNorm(x, weight: weight, bias: bias, epsilon: epsilon, into: out)
         } else {
-            ops.rmsNorm(x, weight: weight, epsilon: epsilon, into: out)
+            ops.rmsNorm(x, weight: weight, shift: shift, epsilon: epsilon, into: out)
         }
     }
 }
