@@ -48,7 +48,7 @@ static int product(const apus_kernels *table, const format *f, const uint8_t *fi
     } else {
         table->tile_floats(&quantize, 0, items, scratch);
     }
-    apus_product_arguments arguments = {{{panels, panel_bytes, 3, INPUTS, f->type, out, 96}}, 1, rows, activations, .cached_bytes = 1 << 19};
+    apus_product_arguments arguments = {{{panels, panel_bytes, 3, INPUTS, f->type, out, 96}}, 1, rows, .activations = activations, .cached_bytes = 1 << 19};
     table->product(&arguments, 0, 3, scratch);
     free(panels);
     free(activations);
@@ -72,7 +72,7 @@ static int gate_differs(const apus_kernels *table, const format *f, const uint8_
     if (f->inputs > 1) table->quantize(&quantize, 0, items, scratch), table->prepare(&prepare, 0, items, scratch);
     else table->tile_floats(&quantize, 0, items, scratch);
     apus_product_arguments a = {{{panels, panel_bytes, 1, INPUTS, f->type, out[0], 32},
-                                 {panels + panel_bytes, panel_bytes, 1, INPUTS, f->type, out[1], 32}}, 2, rows, activations};
+                                 {panels + panel_bytes, panel_bytes, 1, INPUTS, f->type, out[1], 32}}, 2, rows, .activations = activations};
     table->product(&a, 0, 2, scratch);
     apus_elementwise_arguments gate = {out[0], 32, out[1], 32, 32, 0};
     table->gated_silu(&gate, 0, rows, scratch);
