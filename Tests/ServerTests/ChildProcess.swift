@@ -33,6 +33,8 @@ final class ChildProcess: Sendable {
             posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
             posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
             posix_spawn_file_actions_adddup2(&actions, ends[1], 2)
+            // What other tests have open at this moment they wait to see closed.
+            posix_spawn_file_actions_addclosefrom_np(&actions, 3)
             return posix_spawn(&id, executable.path, &actions, nil, &words, &variables)
         }
         close(ends[1])
