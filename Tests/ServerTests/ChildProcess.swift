@@ -34,7 +34,7 @@ final class ChildProcess: Sendable {
             posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
             posix_spawn_file_actions_adddup2(&actions, ends[1], 2)
             // What other tests have open at this moment they wait to see closed.
-            posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+            for descriptor in 3..<Int32(1024) { posix_spawn_file_actions_addclose(&actions, descriptor) }
             return posix_spawn(&id, executable.path, &actions, nil, &words, &variables)
         }
         close(ends[1])
