@@ -28,7 +28,7 @@ public final class Ops {
     static let widestValue = 1024
     /// Rows that a thread takes through a product by itself, if there are so many for each: what one core has just written need
     /// not come from another, and reading all weights costs little beside so many rows.
-    private static let bandRows = getenv("APUS_BAND").map { Int(String(cString: $0))! } ?? 64
+    private static let bandRows = 64
     private let maximumRows: Int
     private let maximumInputs: Int
     /// Half a core's second-level cache, for the activations that a product goes over again and again; panels and outputs
