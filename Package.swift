@@ -141,10 +141,10 @@ let package = Package(
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "Server", "ServerCommand", "OpenAI", "Text", .product(name: "Logging", package: "swift-log"),
+                "Server", "ServerCommand", "TestKit", "OpenAI", "Text", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         // The tests run the command as a process; the dependency makes sure that it is built.
-        .testTarget(name: "CLITests", dependencies: ["CLI"], swiftSettings: strict),
+        .testTarget(name: "CLITests", dependencies: ["CLI", "TestKit"], swiftSettings: strict),
     ]
 )

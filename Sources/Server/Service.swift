@@ -50,8 +50,11 @@ final class Service: Sendable {
     /// Whose a request is, for the engine's fairness: between several keys the keys are treated alike; with one key or none, those that
     /// it speaks for.
     func user(of exchange: Exchange, named user: String?) -> String? {
-        (keys?.count ?? 0) > 1 ? exchange.caller.owner : (user ?? exchange.caller.name)
+        isFairByKey ? exchange.caller.owner : (user ?? exchange.caller.name)
     }
+
+    /// Whether fairness is between keys, not between those that they speak for.
+    var isFairByKey: Bool { (keys?.count ?? 0) > 1 }
 
     /// The state, where the server keeps one.
     func requireState() throws -> ServerState {

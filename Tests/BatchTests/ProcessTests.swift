@@ -1,4 +1,5 @@
 import Foundation
+import TestKit
 import Testing
 
 /// The command as a process that can be killed.
@@ -10,16 +11,7 @@ import Testing
     }
 
     static func executable() throws -> URL {
-        var folders = [Bundle.main.bundleURL] + Bundle.allBundles.map { $0.bundleURL.deletingLastPathComponent() }
-        var folder = Bundle.main.executableURL?.deletingLastPathComponent() ?? Bundle.main.bundleURL
-        while folder.path != "/" {
-            folders.append(folder)
-            folder.deleteLastPathComponent()
-        }
-        return try #require(
-            folders.map { $0.appendingPathComponent("apus") }.first {
-                (try? $0.resourceValues(forKeys: [.isRegularFileKey]).isRegularFile) == true
-            })
+        try #require(BuildProducts.executable("apus"))
     }
 
     /// Starts a job; `limit` is the most blocks of 512 bytes that a file may have, as a disk would be full beyond.

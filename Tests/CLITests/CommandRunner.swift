@@ -1,4 +1,5 @@
 import Foundation
+import TestKit
 import Testing
 
 /// What one run of the command gave.
@@ -22,23 +23,7 @@ enum Apus {
     static let repository = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    /// Beside the tests' own bundle: the folder of build products.
-    static let executable: URL? = {
-        var folder = Bundle.main.executableURL?.deletingLastPathComponent() ?? Bundle.main.bundleURL
-        var folders = [Bundle.main.bundleURL]
-        while folder.path != "/" {
-            folders.append(folder)
-            folder.deleteLastPathComponent()
-        }
-        folders += Bundle.allBundles.map { $0.bundleURL.deletingLastPathComponent() }
-        return folders.map { $0.appendingPathComponent("apus") }
-            .first { FileManager.default.isExecutableFile(atPath: $0.path) && !isFolder($0) }
-    }()
-
-    private static func isFolder(_ url: URL) -> Bool {
-        var isFolder: ObjCBool = false
-        return FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) && isFolder.boolValue
-    }
+    static let executable = BuildProducts.executable("apus")
 
     static func process(_ arguments: [String]) throws -> Process {
         guard let executable else { throw MissingExecutable() }

@@ -198,7 +198,7 @@ import Testing
             for folding in Folding.all(uses, layer: layer) {
                 let count = folding.readers[0].shape[1]
                 // A shift first, as outlier suppression has it, where the norm can take one.
-                let isShifted = try folding.apply(shift: (0..<count).map { Float($0 * 5 % 7) / 10 - 0.3 }, uses, to: &block)
+                let isShifted = try folding.apply(shift: (0..<count).map { Float($0 * 5 % 7) / 10 - 0.3 }, to: &block)
                 if case .norm = folding.source { #expect(isShifted) } else { #expect(!isShifted) }
                 try folding.apply((0..<count).map { 0.4 + Float($0 * 7 % 11) / 5 }, to: &block)
                 sources += 1

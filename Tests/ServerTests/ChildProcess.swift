@@ -9,7 +9,8 @@ final class ChildProcess: Sendable {
     private static let running = Mutex<[pid_t]>([])
     private let pid: pid_t
     private let ended = DispatchSemaphore(value: 0)
-    private let state = Mutex<(status: Int32?, isReaped: Bool)>((nil, false))
+    /// As a shell tells it: 128 and the signal; nil while it runs.
+    private let status = Mutex<Int32?>(nil)
 
     /// - Parameters:
     ///   - line: is told each line of standard error, on a thread of its own.
@@ -68,20 +69,19 @@ final class ChildProcess: Sendable {
             var code: Int32 = 0
             while waitpid(pid, &code, 0) == -1, errno == EINTR {}
             Self.running.withLock { $0.removeAll { $0 == pid } }
-            // As a shell tells it: 128 and the signal.
-            state.withLock { $0 = (code & 0x7F == 0 ? (code >> 8) & 0xFF : 128 + (code & 0x7F), true) }
+            self.status.withLock { $0 = code & 0x7F == 0 ? (code >> 8) & 0xFF : 128 + (code & 0x7F) }
             ended.signal()
         }
     }
 
     func terminate() {
-        state.withLock { if !$0.isReaped { kill(pid, SIGTERM) } }
+        status.withLock { if $0 == nil { kill(pid, SIGTERM) } }
     }
 
     /// Waits for the end and returns the status.
     func wait() -> Int32 {
         ended.wait()
         ended.signal()
-        return state.withLock { $0.status ?? -1 }
+        return status.withLock { $0 ?? -1 }
     }
 }

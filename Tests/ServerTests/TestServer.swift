@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Synchronization
+import TestKit
 import Text
 
 @testable import Server
@@ -61,18 +62,7 @@ final class TestServer: Sendable {
     private static let repository = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    /// Among the build products, beside the tests' own bundle.
-    private static let executable: URL? = {
-        var folder = Bundle.main.executableURL?.deletingLastPathComponent() ?? Bundle.main.bundleURL
-        var folders = [Bundle.main.bundleURL]
-        while folder.path != "/" {
-            folders.append(folder)
-            folder.deleteLastPathComponent()
-        }
-        folders += Bundle.allBundles.map { $0.bundleURL.deletingLastPathComponent() }
-        return folders.map { $0.appendingPathComponent("apus-serve") }
-            .first { FileManager.default.isExecutableFile(atPath: $0.path) }
-    }()
+    private static let executable = BuildProducts.executable("apus-serve")
 
     /// Begins to serve; the first model is loaded when this returns.
     ///

@@ -79,24 +79,15 @@ struct FolderOutput {
     private func writeWeights(_ path: String) throws {
         let checkpoint = job.files.checkpoint
         let uses = Dictionary(uniqueKeysWithValues: job.uses.map { ($0.name, $0) })
-        var steps: [String: (step: Int, type: ElementType)] = [:]
-        var vectors: [String: [Float]] = [:]
-        for step in 0...job.shape.layers + 1 {
-            guard let result = try work.read(step: step) else { continue }
-            for weight in result.weights { steps[weight.name] = (step, weight.type) }
-            vectors.merge(result.vectors) { $1 }
-        }
+        let made = try work.made(steps: job.stepCount)
+        let vectors = made.vectors
         var infos: [SafetensorsWriter.TensorInfo] = []
-        var extras: [String: [ExtraTensor]] = [:]
-        for step in 0...job.shape.layers + 1 {
-            for weight in try work.read(step: step)?.weights ?? [] where !weight.extras.isEmpty { extras[weight.name] = weight.extras }
-        }
         for name in checkpoint.tensorNames {
             let tensor = checkpoint.rawTensor(named: name)!
-            if let made = steps[name], let use = uses[name] {
+            if let weight = made.weights[name], let use = uses[name] {
                 infos += try container.tensors(
-                    Self.stem(name), type: made.type, outputs: use.shape[0], inputs: use.shape[1])
-                for extra in extras[name] ?? [] {
+                    Self.stem(name), type: weight.type, outputs: use.shape[0], inputs: use.shape[1])
+                for extra in weight.extras {
                     infos.append(.init(name: "\(Self.stem(name)).\(extra.suffix)", shape: extra.shape, type: extra.type))
                 }
             } else if vectors[name] != nil {
@@ -115,16 +106,16 @@ struct FolderOutput {
         var loaded: (step: Int, result: StepResult)?
         for name in checkpoint.tensorNames {
             let tensor = checkpoint.rawTensor(named: name)!
-            if let made = steps[name], let use = uses[name] {
-                if loaded?.step != made.step { loaded = (made.step, try work.read(step: made.step)!) }
-                let bytes = loaded!.result.weights.first { $0.name == name }!.bytes
-                let parts = bytes.withUnsafeBytes {
-                    container.bytes($0, type: made.type, outputs: use.shape[0], inputs: use.shape[1])
+            if let (step, type, _) = made.weights[name], let use = uses[name] {
+                if loaded?.step != step { loaded = (step, try work.read(step: step)!) }
+                let weight = loaded!.result.weights.first { $0.name == name }!
+                let parts = weight.bytes.withUnsafeBytes {
+                    container.bytes($0, type: type, outputs: use.shape[0], inputs: use.shape[1])
                 }
                 let names = try container.tensors(
-                    Self.stem(name), type: made.type, outputs: use.shape[0], inputs: use.shape[1])
+                    Self.stem(name), type: type, outputs: use.shape[0], inputs: use.shape[1])
                 for (info, part) in zip(names, parts) { try part.withUnsafeBytes { try writer.append($0, to: info.name) } }
-                for extra in extras[name] ?? [] {
+                for extra in weight.extras {
                     try extra.bytes.withUnsafeBytes { try writer.append($0, to: "\(Self.stem(name)).\(extra.suffix)") }
                 }
             } else if let values = vectors[name] {

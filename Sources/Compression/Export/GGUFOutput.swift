@@ -67,18 +67,6 @@ struct GGUFOutput {
         try writer.finish()
     }
 
-    /// Where each made tensor lies, and the changed vectors.
-    private func made() throws -> (steps: [String: (step: Int, type: ElementType)], vectors: [String: [Float]]) {
-        var steps: [String: (step: Int, type: ElementType)] = [:]
-        var vectors: [String: [Float]] = [:]
-        for step in 0...job.shape.layers + 1 {
-            guard let result = try work.read(step: step) else { continue }
-            for weight in result.weights { steps[weight.name] = (step, weight.type) }
-            vectors.merge(result.vectors) { $1 }
-        }
-        return (steps, vectors)
-    }
-
     // MARK: From a GGUF file
 
     private func copiedMetadata() -> [(key: String, value: GGUFValue)] {
@@ -93,16 +81,16 @@ struct GGUFOutput {
     }
 
     private func copiedParts() throws -> [Part] {
-        let (steps, vectors) = try made()
+        let made = try work.made(steps: job.stepCount)
         let checkpoint = job.files.checkpoint
         return try checkpoint.tensorNames.map { name in
             let tensor = checkpoint.rawTensor(named: name)!
-            if let made = steps[name] {
+            if let weight = made.weights[name] {
                 return Part(
-                    info: .init(name: name, shape: tensor.shape, type: made.type),
-                    source: .made(name: name, step: made.step))
+                    info: .init(name: name, shape: tensor.shape, type: weight.type),
+                    source: .made(name: name, step: weight.step))
             }
-            if let values = vectors[name] {
+            if let values = made.vectors[name] {
                 return Part(info: .init(name: name, shape: tensor.shape, type: .f32), source: .vector(values))
             }
             guard let type = ElementType(name: tensor.dtypeName) else {
@@ -116,7 +104,7 @@ struct GGUFOutput {
     // MARK: From a folder
 
     private func convertedParts(_ header: GGUFHeader, _ extra: [String: [Float]]) throws -> [Part] {
-        let (steps, vectors) = try made()
+        let made = try work.made(steps: job.stepCount)
         let checkpoint = job.files.checkpoint
         let shape = job.shape
         var parts: [Part] = []
@@ -133,13 +121,13 @@ struct GGUFOutput {
                     order = GGUFHeader.neighbours(heads: shape.cache[0].heads, headWidth: shape.headWidth)
                 }
             }
-            if let made = steps[use.name] {
+            if let weight = made.weights[use.name] {
                 parts.append(
                     Part(
-                        info: .init(name: use.convention, shape: use.shape, type: made.type),
-                        source: .made(name: use.name, step: made.step), order: order))
+                        info: .init(name: use.convention, shape: use.shape, type: weight.type),
+                        source: .made(name: use.name, step: weight.step), order: order))
             } else if use.role == .vector {
-                let values = try vectors[use.name] ?? stored(use)
+                let values = try made.vectors[use.name] ?? stored(use)
                 parts.append(
                     Part(
                         info: .init(name: use.convention, shape: use.shape, type: .f32),
@@ -160,7 +148,7 @@ struct GGUFOutput {
         }
         // Biases that a method has added.
         let known = Set(job.uses.map(\.name))
-        for (name, _) in vectors where !known.contains(name) {
+        for (name, _) in made.vectors where !known.contains(name) {
             throw CompressionError("the vector \(name) that the method has added has no place in a GGUF file")
         }
         return parts

@@ -42,6 +42,19 @@ struct BlockWeights {
         vectors[use.name] = values
     }
 
+    /// Changes the bias of a norm or a projection: its present numbers, the file's, or where there are none `absent`; nil leaves none.
+    mutating func changeBias(of use: TensorUse, absent: [Float]?, _ body: (inout [Float]) -> Void) throws {
+        let name = String(use.name.dropLast(".weight".count)) + ".bias"
+        if vectors[name] == nil, let stored = checkpoint.rawTensor(named: name) {
+            var bias = use
+            (bias.name, bias.shape) = (name, stored.shape)
+            return try change(bias, body)
+        }
+        guard var values = vectors[name] ?? absent else { return }
+        body(&values)
+        vectors[name] = values
+    }
+
     /// These weights and vectors in the place of the file's.
     var overlay: WeightOverlay {
         var overlay = WeightOverlay()

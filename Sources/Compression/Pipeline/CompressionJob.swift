@@ -28,6 +28,8 @@ public final class CompressionJob {
     /// The layout of a folder; nil for a GGUF file.
     let container: QuantizedContainer?
     private var isGGUF: Bool { container == nil }
+    /// The embedding, each block, the projection to scores.
+    var stepCount: Int { shape.layers + 2 }
     /// Request and sources; tensors once all is done.
     public private(set) var recipe: Recipe
     /// What the user should know.
@@ -166,7 +168,7 @@ public final class CompressionJob {
         stage = "writing"
         report(Progress(done: total, total: total, stage: stage))
         recipe.tensors = []
-        for index in 0...shape.layers + 1 {
+        for index in 0..<stepCount {
             if let result = try work.read(step: index) { recipe.tensors += result.records }
         }
         if let container {
@@ -311,7 +313,7 @@ public final class CompressionJob {
         }
         var collector = try listen()
         if container == .apus, let shift = scaler.shift(folding.input, collector.finish()),
-            try folding.apply(shift: shift, uses, to: &block)
+            try folding.apply(shift: shift, to: &block)
         {
             collector = try listen()
         }
@@ -327,12 +329,8 @@ public final class CompressionJob {
         into result: inout StepResult
     ) throws -> Matrix {
         let type = plan[use.name]!
-        var isProjection = false
-        if case .projection = use.role { isProjection = true }
-        let made =
-            isProjection && !correction.isNone
-            ? try correction.quantize(weight, statistics, as: type, by: quantizer, solver)
-            : try quantizer.quantize(weight, statistics, as: type, solver)
+        let correction = if case .projection = use.role { correction } else { WeightCorrection() }
+        let made = try correction.quantize(weight, statistics, as: type, by: quantizer, solver)
         result.weights.append(.init(name: use.name, type: made.type, bytes: made.bytes, extras: made.extras))
         result.records.append(
             Recipe.TensorRecord(

@@ -77,7 +77,7 @@ struct WorkFolder {
             tensors.append(
                 .init(name: "w:\(weight.type.rawValue):\(weight.name)", shape: [weight.bytes.count], type: .u8))
             for extra in weight.extras {
-                tensors.append(.init(name: "x:\(extra.suffix):\(weight.name)", shape: extra.shape, type: extra.type))
+                tensors.append(.init(name: "x:\(extra.suffix):\(weight.name)", shape: extra.kind.shape, type: extra.kind.type))
             }
         }
         var writer = try SafetensorsWriter(path: file(step), tensors: tensors)
@@ -113,7 +113,8 @@ struct WorkFolder {
                 }
             case "x":
                 guard parts.count == 3, let type = SafetensorsType(rawValue: tensor.dtypeName) else { continue }
-                extras[parts[2], default: []].append(ExtraTensor(suffix: parts[1], shape: tensor.shape, type: type, bytes: bytes))
+                extras[parts[2], default: []].append(
+                    ExtraTensor(.init(suffix: parts[1], shape: tensor.shape, type: type), bytes: bytes))
             default:
                 guard parts.count == 3, let number = UInt32(parts[1]), let type = ElementType(rawValue: number) else {
                     continue
@@ -123,6 +124,27 @@ struct WorkFolder {
         }
         for index in result.weights.indices { result.weights[index].extras = extras[result.weights[index].name] ?? [] }
         return result
+    }
+
+    /// What finished steps have made of the tensors, without the bytes.
+    struct Made {
+        /// Where each quantized tensor lies, its format, and what stands beside it.
+        var weights: [String: (step: Int, type: ElementType, extras: [ExtraTensor.Kind])] = [:]
+        /// Vectors that folding has changed, or added.
+        var vectors: [String: [Float]] = [:]
+    }
+
+    /// Looks through all steps.
+    ///
+    /// - Parameter steps: how many a whole job has.
+    func made(steps: Int) throws -> Made {
+        var made = Made()
+        for step in 0..<steps {
+            guard let result = try read(step: step) else { continue }
+            for weight in result.weights { made.weights[weight.name] = (step, weight.type, weight.extras.map(\.kind)) }
+            made.vectors.merge(result.vectors) { $1 }
+        }
+        return made
     }
 
     /// All is done: the folder goes.

@@ -7,10 +7,10 @@ struct Folding {
     /// What makes the input.
     enum Source {
         /// A norm's weight (and bias): the input of attention and of the feed-forward part.
-        case norm(TensorUse, bias: TensorUse?)
+        case norm(TensorUse)
         /// Rows of another projection (and its bias), one row for each input: the value projection before the output
         /// projection, where every head has values of its own; the ungated half before the projection down.
-        case projection(TensorUse, bias: TensorUse?)
+        case projection(TensorUse)
     }
 
     var input: ProjectionInput
@@ -25,7 +25,7 @@ struct Folding {
     ///   - layer: the block's index.
     static func all(_ uses: [TensorUse], layer: Int) -> [Folding] {
         let byConvention = Dictionary(uniqueKeysWithValues: uses.map { ($0.convention, $0) })
-        func part(_ name: String, _ suffix: String = "weight") -> TensorUse? { byConvention["blk.\(layer).\(name).\(suffix)"] }
+        func part(_ name: String) -> TensorUse? { byConvention["blk.\(layer).\(name).weight"] }
         func readers(_ input: ProjectionInput) -> [TensorUse] {
             uses.filter { use in
                 if case .projection(layer, let part) = use.role { return ProjectionInput(part: part) == input }
@@ -34,26 +34,16 @@ struct Folding {
         }
         var result: [Folding] = []
         if let norm = part("attn_norm") {
-            result.append(
-                Folding(input: .attention, source: .norm(norm, bias: part("attn_norm", "bias")), readers: readers(.attention)))
+            result.append(Folding(input: .attention, source: .norm(norm), readers: readers(.attention)))
         }
         if let value = part("attn_v"), let output = part("attn_output"), value.shape[0] == output.shape[1] {
-            result.append(
-                Folding(
-                    input: .attentionOutput, source: .projection(value, bias: part("attn_v", "bias")),
-                    readers: readers(.attentionOutput)))
+            result.append(Folding(input: .attentionOutput, source: .projection(value), readers: readers(.attentionOutput)))
         }
         if let norm = part("ffn_norm") {
-            result.append(
-                Folding(
-                    input: .feedForward, source: .norm(norm, bias: part("ffn_norm", "bias")),
-                    readers: readers(.feedForward)))
+            result.append(Folding(input: .feedForward, source: .norm(norm), readers: readers(.feedForward)))
         }
         if part("ffn_gate") != nil, let up = part("ffn_up"), let down = part("ffn_down"), up.shape[0] == down.shape[1] {
-            result.append(
-                Folding(
-                    input: .feedForwardDown, source: .projection(up, bias: part("ffn_up", "bias")),
-                    readers: readers(.feedForwardDown)))
+            result.append(Folding(input: .feedForwardDown, source: .projection(up), readers: readers(.feedForwardDown)))
         }
         return result.filter { !$0.readers.isEmpty }
     }
@@ -62,34 +52,28 @@ struct Folding {
     ///
     /// - Parameters:
     ///   - shift: z, one for each input.
-    ///   - uses: all tensors of the network.
     ///   - block: the block's present weights and vectors.
-    func apply(shift: [Float], _ uses: [TensorUse], to block: inout BlockWeights) throws -> Bool {
-        guard case .norm(let norm, _) = source else { return false }
+    func apply(shift: [Float], to block: inout BlockWeights) throws -> Bool {
+        guard case .norm(let norm) = source else { return false }
         func hasPlace(_ use: TensorUse) -> Bool {
             guard case .projection(_, let part) = use.role, !use.isTransposed else { return false }
             return CompressionJob.correctable.contains(part)
         }
         guard readers.allSatisfy(hasPlace), norm.name.hasSuffix(".weight") else { return false }
-        func bias(_ name: String) -> String { String(name.dropLast(".weight".count)) + ".bias" }
-        let known = Dictionary(uniqueKeysWithValues: uses.map { ($0.name, $0) })
-        func add(_ name: String, _ values: [Float]) throws {
-            if let use = known[name] {
-                try block.change(use) { present in for index in present.indices { present[index] += values[index] } }
-            } else {
-                block.vectors[name] = zip(block.vectors[name] ?? values.map { _ in 0 }, values).map { $0 + $1 }
+        func add(_ values: [Float], toBiasOf use: TensorUse) throws {
+            try block.changeBias(of: use, absent: values.map { _ in 0 }) { present in
+                for index in present.indices { present[index] += values[index] }
             }
         }
-        try add(bias(norm.name), shift.map { -$0 })
+        try add(shift.map { -$0 }, toBiasOf: norm)
         for use in readers {
             let weight = block.weights[use.name]!
-            try add(
-                bias(use.name),
-                (0..<weight.rows).map { row in
-                    var sum = 0.0
-                    for (value, shift) in zip(weight.row(row), shift) { sum += Double(value) * Double(shift) }
-                    return Float(sum)
-                })
+            let moved = (0..<weight.rows).map { row in
+                var sum = 0.0
+                for (value, shift) in zip(weight.row(row), shift) { sum += Double(value) * Double(shift) }
+                return Float(sum)
+            }
+            try add(moved, toBiasOf: use)
         }
         return true
     }
@@ -107,28 +91,22 @@ struct Folding {
                 for column in 0..<values.count { values[column] *= scale[column] }
             }
         }
+        let made: TensorUse
         switch source {
-        case .norm(let use, let bias):
+        case .norm(let use):
+            made = use
             try block.change(use) { values in
                 for index in values.indices { values[index] = (values[index] + use.adding) / scale[index] - use.adding }
             }
-            try scaleBias(of: use, bias, by: scale, &block)
-        case .projection(let use, let bias):
+        case .projection(let use):
+            made = use
             let weight = block.weights[use.name]!
             for row in 0..<weight.rows {
                 let values = weight.row(row)
                 for column in 0..<values.count { values[column] /= scale[row] }
             }
-            try scaleBias(of: use, bias, by: scale, &block)
         }
-    }
-
-    /// Divides the bias of what makes the input: the file's, or one that a shift has put there.
-    private func scaleBias(of use: TensorUse, _ bias: TensorUse?, by scale: [Float], _ block: inout BlockWeights) throws {
-        if let bias {
-            return try block.change(bias) { values in for index in values.indices { values[index] /= scale[index] } }
-        }
-        let name = String(use.name.dropLast(".weight".count)) + ".bias"
-        if let values = block.vectors[name] { block.vectors[name] = zip(values, scale).map { $0 / $1 } }
+        // The file's, or one that a shift has put there.
+        try block.changeBias(of: made, absent: nil) { values in for index in values.indices { values[index] /= scale[index] } }
     }
 }

@@ -21,6 +21,7 @@ struct WeightCorrection {
     func quantize(
         _ weight: Matrix, _ statistics: InputStatistics?, as type: ElementType, by quantizer: any Quantizer, _ solver: Solver
     ) throws(CompressionError) -> QuantizedWeight {
+        if isNone { return try quantizer.quantize(weight, statistics, as: type, solver) }
         let kept = sparsePlaces(weight, statistics)
         let rest = Matrix(copying: weight)
         for place in kept { rest.row(place / weight.columns)[place % weight.columns] = 0 }
@@ -78,33 +79,36 @@ struct WeightCorrection {
 
 /// A tensor that stands beside a weight in a folder of layout apus, under the weight's stem.
 struct ExtraTensor {
-    var suffix: String
-    var shape: [Int]
-    var type: SafetensorsType
+    /// What a header says of it.
+    struct Kind {
+        var suffix: String
+        var shape: [Int]
+        var type: SafetensorsType
+    }
+
+    var kind: Kind
     var bytes: [UInt8]
 
+    var suffix: String { kind.suffix }
+
     init(_ suffix: String, _ shape: [Int], halves: [Float]) {
-        (self.suffix, self.shape, type) = (suffix, shape, .f16)
+        kind = Kind(suffix: suffix, shape: shape, type: .f16)
         bytes = halves.flatMap { value in withUnsafeBytes(of: Float16(value).bitPattern.littleEndian) { Array($0) } }
     }
 
     init(_ suffix: String, integers: [Int32]) {
-        (self.suffix, shape, type) = (suffix, [integers.count], .i32)
+        kind = Kind(suffix: suffix, shape: [integers.count], type: .i32)
         bytes = integers.withUnsafeBytes { Array($0) }
     }
 
-    init(suffix: String, shape: [Int], type: SafetensorsType, bytes: [UInt8]) {
-        (self.suffix, self.shape, self.type, self.bytes) = (suffix, shape, type, bytes)
-    }
+    init(_ kind: Kind, bytes: [UInt8]) { (self.kind, self.bytes) = (kind, bytes) }
 
     /// Puts what a weight's extras stand for on top of its numbers.
     static func add(_ extras: [ExtraTensor], to matrix: Matrix, _ solver: Solver) {
         func floats(_ suffix: String) -> [Float]? {
             extras.first { $0.suffix == suffix }.map { extra in
-                extra.bytes.withUnsafeBytes { bytes in
-                    (0..<bytes.count / 2).map {
-                        Float(Float16(bitPattern: UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: 2 * $0, as: UInt16.self))))
-                    }
+                extra.bytes.withUnsafeBytes {
+                    $0.isEmpty ? [] : Weight(type: .f16, outputs: 1, inputs: $0.count / 2, bytes: $0).floats(ofRow: 0)
                 }
             }
         }

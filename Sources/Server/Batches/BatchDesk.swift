@@ -145,7 +145,7 @@ final class BatchDesk: ServiceLifecycle.Service {
         job.resumes = true
         job.created = batch.created
         job.engine = lease.model.engine.configuration
-        job.user = (service.keys?.count ?? 0) > 1 ? batch.owner : nil
+        job.user = service.isFairByKey ? batch.owner : nil
         job.defaults = service.settings.defaults
         job.defaults.ignoresUnknownFields = false
         job.defaults.maximumSamples = service.settings.limits.samples
