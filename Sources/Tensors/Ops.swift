@@ -77,10 +77,13 @@ public final class Ops {
         _ operation: apus_operation, _ arguments: inout Arguments, items: Int, nanoseconds: Int
     ) {
         // A region costs about a microsecond to open and close: worth it from several microseconds of work on.
-        // Four parts a thread even out cores of unequal speed.
-        let parts = nanoseconds < 8_000 ? 1 : threads * 4
+        // Small parts at the end even out cores of unequal speed; each costs some hundred nanoseconds.
+        let isLong = nanoseconds > 200_000
+        let parts = nanoseconds < 8_000 ? 1 : threads * (isLong ? 16 : 4)
         let grain = max(1, (items + parts - 1) / parts)
-        withUnsafePointer(to: &arguments) { pool.run(operation, $0, items: items, grain: grain) }
+        withUnsafePointer(to: &arguments) {
+            pool.run(operation, $0, items: items, grain: grain, tapers: true, isLong: isLong)
+        }
     }
 
     /// Declares rows as the input of one or more products. Until the next call for other rows, and while the rows
