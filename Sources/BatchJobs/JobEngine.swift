@@ -27,10 +27,10 @@ protocol JobEngine: AnyObject {
     /// Lets time pass, and tells what came of the requests meanwhile.
     func step()
 
-    /// Vectors of several texts; returns when all are there.
+    /// Vectors of several texts, all pooled alike; returns when all are there.
     ///
     /// - Throws: the error of the first text that has one.
-    func embeddings(_ inputs: [[Int32]], pooling: EmbeddingPooling) throws(EmbeddingError) -> [Embedding]
+    func embeddings(_ requests: [EmbeddingRequest], pooling: EmbeddingPooling) throws(EmbeddingError) -> [Embedding]
 }
 
 /// An engine of the job's own.
@@ -59,8 +59,8 @@ final class OwnEngine: JobEngine {
 
     func step() { loop.step() }
 
-    func embeddings(_ inputs: [[Int32]], pooling: EmbeddingPooling) throws(EmbeddingError) -> [Embedding] {
-        try embedder.embeddings(inputs, pooling: pooling)
+    func embeddings(_ requests: [EmbeddingRequest], pooling: EmbeddingPooling) throws(EmbeddingError) -> [Embedding] {
+        try embedder.embeddings(requests.map(\.tokens), pooling: pooling)
     }
 }
 
@@ -139,26 +139,25 @@ final class SharedEngine: JobEngine {
         }
     }
 
-    func embeddings(_ inputs: [[Int32]], pooling: EmbeddingPooling) throws(EmbeddingError) -> [Embedding] {
+    func embeddings(_ requests: [EmbeddingRequest], pooling: EmbeddingPooling) throws(EmbeddingError) -> [Embedding] {
         let box = ResultBox()
-        box.fill(inputs, pooling, engine, user)
+        box.fill(requests, engine, user)
         // The job has a thread of its own, which may wait.
         return try box.value.get()
     }
 
     fileprivate static func vectors(
-        _ inputs: [[Int32]], _ pooling: EmbeddingPooling, _ engine: Engine, _ user: String?
+        _ requests: [EmbeddingRequest], _ engine: Engine, _ user: String?
     ) async -> Result<[Embedding], EmbeddingError> {
         do {
             return .success(
                 try await withThrowingTaskGroup(of: (Int, Embedding).self) { group in
-                    for (input, tokens) in inputs.enumerated() {
-                        var request = EmbeddingRequest(tokens: tokens, pooling: pooling)
+                    for (input, var request) in requests.enumerated() {
                         request.priority = .batch
-                        request.user = user
+                        if let user { request.user = user }
                         group.addTask { [request] in (input, try await engine.embed(request, input: input)) }
                     }
-                    var found: [Embedding?] = Array(repeating: nil, count: inputs.count)
+                    var found: [Embedding?] = Array(repeating: nil, count: requests.count)
                     for try await (input, embedding) in group { found[input] = embedding }
                     return found.map { $0! }
                 })
@@ -177,9 +176,9 @@ final class SharedEngine: JobEngine {
             return result.withLock { $0 }
         }
 
-        func fill(_ inputs: [[Int32]], _ pooling: EmbeddingPooling, _ engine: Engine, _ user: String?) {
+        func fill(_ requests: [EmbeddingRequest], _ engine: Engine, _ user: String?) {
             Task {
-                let vectors = await SharedEngine.vectors(inputs, pooling, engine, user)
+                let vectors = await SharedEngine.vectors(requests, engine, user)
                 self.result.withLock { $0 = vectors }
                 self.done.signal()
             }

@@ -137,7 +137,14 @@ final class JobRunner {
         for pooling in EmbeddingPooling.allCases {
             let group = lines.filter { $0.task.pooling == pooling }
             do throws(EmbeddingError) {
-                var embeddings = try engine.embeddings(group.flatMap(\.task.inputs), pooling: pooling)[...]
+                let requests = group.flatMap { work in
+                    work.task.inputs.map {
+                        var request = EmbeddingRequest(tokens: $0, pooling: pooling)
+                        request.user = work.task.service.user
+                        return request
+                    }
+                }
+                var embeddings = try engine.embeddings(requests, pooling: pooling)[...]
                 for work in group {
                     record(work, Array(embeddings.prefix(work.task.inputs.count)))
                     embeddings = embeddings.dropFirst(work.task.inputs.count)

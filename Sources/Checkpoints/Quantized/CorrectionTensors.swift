@@ -24,7 +24,7 @@ extension Checkpoint {
     public func correction(_ stem: String, outputs: Int, inputs: Int) throws(CheckpointError) -> StoredCorrection? {
         var result = StoredCorrection()
         func failure(_ suffix: String, _ reason: String) -> CheckpointError {
-            CheckpointError(file: name, tensor: "\(stem).\(suffix)", reason: reason)
+            CheckpointError(file: name, tensor: "\(stem).\(suffix)", reason: reason + "; the file is damaged or was changed: quantize or download it again")
         }
         func part(_ suffix: String, _ type: String, _ shape: [Int?]) throws(CheckpointError) -> RawTensor {
             guard let tensor = rawTensor(named: "\(stem).\(suffix)") else { throw failure(suffix, "the tensor is missing") }
