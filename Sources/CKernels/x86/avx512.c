@@ -41,14 +41,28 @@ INLINE v16i look_up_words(const uint8_t table[16], v16i indices) {
 INLINE v16f look_up_floats(const float table[16], v16i indices) {
     return (v16f)_mm512_permutexvar_ps((__m512i)indices, _mm512_loadu_ps(table));
 }
-// Output o of 16 has its 16 values at 64 × (o mod 4) + 16 × (o div 4).
-INLINE v16i look_up_own(const uint8_t *tables, v16i indices) {
-    const __m512i own = (__m512i)indices;
-    return (v16i)_mm512_or_si512(
-        _mm512_or_si512(_mm512_maskz_shuffle_epi8(0x000F000F000F000Full, _mm512_loadu_si512(tables), own),
-                        _mm512_maskz_shuffle_epi8(0x00F000F000F000F0ull, _mm512_loadu_si512(tables + 64), own)),
-        _mm512_or_si512(_mm512_maskz_shuffle_epi8(0x0F000F000F000F00ull, _mm512_loadu_si512(tables + 128), own),
-                        _mm512_maskz_shuffle_epi8(0xF000F000F000F000ull, _mm512_loadu_si512(tables + 192), own)));
+// Output o of 16 has its 16 values at 64 × (o mod 4) + 16 × (o div 4). Of 8 values, those of two outputs share a look-up.
+typedef struct { __m512i tables[4]; } own_values;
+INLINE own_values own_values_of(const uint8_t *tables, const int bits) {
+    own_values own;
+    for (int i = 0; i < 4; i++) own.tables[i] = _mm512_loadu_si512(tables + 64 * i);
+    if (bits < 4) {
+        own.tables[0] = _mm512_unpacklo_epi64(own.tables[0], own.tables[1]);
+        own.tables[1] = _mm512_unpacklo_epi64(own.tables[2], own.tables[3]);
+    }
+    return own;
+}
+INLINE v16i look_up_own(const own_values *own, v16i indices, const int bits) {
+    __m512i codes = (__m512i)indices;
+    if (bits < 4) {
+        codes = _mm512_or_si512(codes, _mm512_set1_epi64(0x0808080800000000));
+        const __m512i first = _mm512_maskz_shuffle_epi8(0x00FF00FF00FF00FFull, own->tables[0], codes);
+        return (v16i)_mm512_mask_shuffle_epi8(first, 0xFF00FF00FF00FF00ull, own->tables[1], codes);
+    }
+    __m512i found = _mm512_maskz_shuffle_epi8(0x000F000F000F000Full, own->tables[0], codes);
+    found = _mm512_mask_shuffle_epi8(found, 0x00F000F000F000F0ull, own->tables[1], codes);
+    found = _mm512_mask_shuffle_epi8(found, 0x0F000F000F000F00ull, own->tables[2], codes);
+    return (v16i)_mm512_mask_shuffle_epi8(found, 0xF000F000F000F000ull, own->tables[3], codes);
 }
 
 // Unsigned weights × signed codes, four at a time, exactly.
