@@ -1,8 +1,8 @@
 """Time and peak memory of `apus quantize` beside the same method in torch on the same model and tokens, in turns.
 
     swift build -c release
-    .build/release/apus bench --shape llama-135m --format f16 --keep /tmp/135m.gguf ...
-    python3 Benchmarks/compression/quantize_ratio.py --model /tmp/135m.gguf --text FILE --python VENV/bin/python --rows 16
+    .build/release/apus bench --shape llama-135m --format f16 --keep /tmp --prompt 0 --generate 0
+    python3 Benchmarks/compression/quantize_ratio.py --model /tmp/random-llama-135m-f16.gguf --text FILE --python VENV/bin/python --rows 16
 
 Prints the medians' ratios; a run is a process of its own, whose peak resident memory the kernel tells.
 """
@@ -28,7 +28,7 @@ def main():
     parser.add_argument("--length", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--methods", default="gptq,awq")
-    parser.add_argument("--flags", default="--sweeps 0 --order natural", help="of apus quantize, so that both do the same work")
+    parser.add_argument("--flags", default="--sweeps 0 --order natural", help="of apus quantize with gptq, so that both do the same work")
     parser.add_argument("--work", default="/tmp/quantize-ratio")
     o = parser.parse_args()
     work = pathlib.Path(o.work)
@@ -45,7 +45,7 @@ def main():
             began = time.monotonic()
             command = [o.apus, "quantize", o.model, "-o", out, "--force", "--format", "Q4_1", "--embedding-format", "none",
                        "--method", method, "--calibration", o.text, "--samples", o.rows, "--length", o.length, "--json"]
-            child = subprocess.Popen([str(part) for part in command + o.flags.split()], stdout=subprocess.DEVNULL)
+            child = subprocess.Popen([str(part) for part in command + (o.flags.split() if method == "gptq" else [])], stdout=subprocess.DEVNULL)
             _, status, usage = os.wait4(child.pid, 0)
             assert status == 0, "apus quantize failed"
             seconds["apus"].append(time.monotonic() - began)
