@@ -93,6 +93,15 @@ public final class Solver {
             c.base, c.stride, rows: c.rows, columns: c.columns, a.base, a.stride, b.base, b.stride, depth: a.columns)
     }
 
+    /// c -= a · b where everything of `b` above its diagonal is 0.
+    ///
+    /// - Complexity: half of a product's.
+    public func subtractProduct(_ a: Matrix, lowerTriangle b: Matrix, from c: Matrix) {
+        precondition(a.columns == b.rows && c.rows == a.rows && c.columns == b.columns && b.rows == b.columns)
+        update(
+            c.base, c.stride, rows: c.rows, columns: c.columns, a.base, a.stride, b.base, b.stride, depth: a.columns, bLower: true)
+    }
+
     func update(
         _ c: UnsafeMutablePointer<Float>, _ cStride: Int, rows: Int, columns: Int, _ a: UnsafePointer<Float>,
         _ aStride: Int, _ b: UnsafePointer<Float>, _ bStride: Int, depth: Int, lower: Bool = false, bLower: Bool = false

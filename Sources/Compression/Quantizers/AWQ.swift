@@ -39,15 +39,29 @@ struct AWQ: Scaler {
     private func roundingError(
         _ weight: Matrix, _ scale: [Float]?, _ statistics: InputStatistics, _ type: ElementType, _ solver: Solver
     ) -> Double {
-        let scaled = Matrix(copying: weight)
-        if let scale { scaled.scaleColumns(by: scale) }
         guard let encoder = WeightEncoder(type, effort: .plain) else { return 0 }
-        let rows = encoder.encode(scaled.values, inputs: weight.columns, threads: solver.threads)
-        let rounded = rows.bytes.withUnsafeBytes {
-            Matrix(Weight(type: type, outputs: weight.rows, inputs: weight.columns, bytes: $0))
+        let error = Matrix(rows: weight.rows, columns: weight.columns)
+        inParallel(weight.rows, grain: 16, threads: solver.threads) { part in
+            for row in part {
+                let (scaled, values) = (error.row(row), weight.row(row))
+                for column in 0..<values.count { scaled[column] = values[column] * (scale?[column] ?? 1) }
+            }
         }
-        if let scale { rounded.scaleColumns(by: scale.map { 1 / $0 }) }
-        return outputError(weight, rounded, statistics, solver) * outputEnergy(weight, statistics, solver)
+        let rows = encoder.encode(error.values, inputs: weight.columns, threads: solver.threads)
+        let back = scale?.map { 1 / $0 }
+        rows.bytes.withUnsafeBytes { bytes in
+            let rounded = Weight(type: type, outputs: weight.rows, inputs: weight.columns, bytes: bytes)
+            inParallel(weight.rows, grain: 16, threads: solver.threads) { part in
+                for row in part {
+                    let (difference, values) = (error.row(row), weight.row(row))
+                    rounded.read(row: row, into: difference)
+                    for column in 0..<values.count {
+                        difference[column] = difference[column] * (back?[column] ?? 1) - values[column]
+                    }
+                }
+            }
+        }
+        return outputEnergy(error, statistics, solver)
     }
 }
 

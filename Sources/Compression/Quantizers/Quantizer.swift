@@ -61,13 +61,20 @@ func outputError(_ weight: Matrix, _ other: Matrix, _ statistics: InputStatistic
 func outputEnergy(_ weight: Matrix, _ statistics: InputStatistics?, _ solver: Solver) -> Double {
     var sum = 0.0
     if let moments = statistics?.moments {
+        // A symmetric matrix is its lower half, with half the diagonal, and that half turned: half the multiply-adds.
+        let half = Matrix(copying: moments)
+        for row in 0..<half.rows {
+            let values = half.row(row)
+            values[row] *= 0.5
+            values[(row + 1)...].update(repeating: 0)
+        }
         let product = Matrix(rows: weight.rows, columns: weight.columns)
-        solver.subtractProduct(weight, moments, from: product)
+        solver.subtractProduct(weight, lowerTriangle: half, from: product)
         for row in 0..<weight.rows {
             let (a, b) = (weight.row(row), product.row(row))
             var rowSum = 0.0
             for column in 0..<a.count { rowSum -= Double(a[column]) * Double(b[column]) }
-            sum += rowSum
+            sum += 2 * rowSum
         }
         return sum
     }
