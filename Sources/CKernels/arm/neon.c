@@ -16,6 +16,7 @@
 #define QUERY_TILE 2
 #define FOR_EACH_QUERY_TILE(DO, ...) DO(1, __VA_ARGS__) DO(2, __VA_ARGS__)
 #define TILE_ROWS 4
+#define FUSED_ROWS 0
 #define FOR_EACH_TILE(DO, ...) DO(1, ##__VA_ARGS__) DO(2, ##__VA_ARGS__) DO(3, ##__VA_ARGS__) DO(4, ##__VA_ARGS__)
 
 #include "../lanes.inc"
@@ -65,6 +66,7 @@ INLINE v16i look_up_words(const uint8_t table[16], v16i indices) {
 typedef char code_run;
 #define WIDE_CODES_SIGNED 1
 #define NARROW_RUNS 1
+#define PIN(v) (void)0
 INLINE v16i dot_step(v16i sum, code_run *run, v16i weights, int32_t codes, int word, int words, int bits) {
     (void)run, (void)word, (void)words;
     const int8x16_t four = vreinterpretq_s8_s32(vdupq_n_s32(codes));

@@ -10,6 +10,7 @@
 #define QUERY_TILE 2
 #define FOR_EACH_QUERY_TILE(DO, ...) DO(1, __VA_ARGS__) DO(2, __VA_ARGS__)
 #define TILE_ROWS 2
+#define FUSED_ROWS 0
 
 #include "../lanes.inc"
 
@@ -50,6 +51,7 @@ typedef char code_run;
 #define WIDE_CODES_SIGNED 0
 #define NARROW_RUNS 0
 #define FOR_EACH_TILE(DO, ...) DO(1, ##__VA_ARGS__) DO(2, ##__VA_ARGS__)
+#define PIN(v) (void)0
 INLINE v16i dot_step(v16i sum, code_run *run, v16i weights, int32_t codes, int word, int words, int bits) {
     (void)run, (void)word, (void)words, (void)bits;
     // Four bytes of each lane, low byte first: unsigned weights, signed codes.

@@ -15,6 +15,8 @@
 #define QUERY_TILE 2
 #define FOR_EACH_QUERY_TILE(DO, ...) DO(1, __VA_ARGS__) DO(2, __VA_ARGS__)
 #define TILE_ROWS 4
+#define FUSED_ROWS 1
+#define FOR_EACH_FUSED_ROWS(DO, ...) DO(1, __VA_ARGS__)
 
 #include "../lanes.inc"
 
@@ -32,6 +34,7 @@ INLINE __m256i wide_pairs(__m256i weights, __m256i codes) {
     const __m256i w = _mm256_xor_si256(weights, _mm256_set1_epi8((char)0x80));
     return _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(codes, w));
 }
+#define PIN(v) (void)0
 INLINE v16i dot_step(v16i sum, code_run *run, v16i weights, int32_t codes, int word, int words, int bits) {
     const __m256i four = _mm256_set1_epi32(codes), ones = _mm256_set1_epi16(1);
     if (bits == 8) {

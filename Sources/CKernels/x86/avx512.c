@@ -15,6 +15,8 @@
 #define QUERY_TILE 6
 #define FOR_EACH_QUERY_TILE(DO, ...) DO(1, __VA_ARGS__) DO(2, __VA_ARGS__) DO(3, __VA_ARGS__) DO(4, __VA_ARGS__) DO(5, __VA_ARGS__) DO(6, __VA_ARGS__)
 #define TILE_ROWS 6
+#define FUSED_ROWS 6
+#define FOR_EACH_FUSED_ROWS(DO, ...) DO(1, __VA_ARGS__) DO(2, __VA_ARGS__) DO(3, __VA_ARGS__) DO(4, __VA_ARGS__) DO(5, __VA_ARGS__) DO(6, __VA_ARGS__)
 
 #include "../lanes.inc"
 
@@ -71,6 +73,7 @@ typedef char code_run;
 #define NARROW_RUNS 0
 #define FOR_EACH_TILE(DO, ...) \
     DO(1, ##__VA_ARGS__) DO(2, ##__VA_ARGS__) DO(3, ##__VA_ARGS__) DO(4, ##__VA_ARGS__) DO(5, ##__VA_ARGS__) DO(6, ##__VA_ARGS__)
+#define PIN(v) __asm__ volatile("" : "+v"(v))
 INLINE v16i dot_step(v16i sum, code_run *run, v16i weights, int32_t codes, int word, int words, int bits) {
     (void)run, (void)word, (void)words, (void)bits;
     return (v16i)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)weights, _mm512_set1_epi32(codes));

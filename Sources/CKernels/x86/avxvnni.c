@@ -15,6 +15,8 @@
 #define QUERY_TILE 2
 #define FOR_EACH_QUERY_TILE(DO, ...) DO(1, __VA_ARGS__) DO(2, __VA_ARGS__)
 #define TILE_ROWS 4
+#define FUSED_ROWS 1
+#define FOR_EACH_FUSED_ROWS(DO, ...) DO(1, __VA_ARGS__)
 #define FOR_EACH_TILE(DO, ...) DO(1, ##__VA_ARGS__) DO(2, ##__VA_ARGS__) DO(3, ##__VA_ARGS__) DO(4, ##__VA_ARGS__)
 
 #include "../lanes.inc"
@@ -24,6 +26,7 @@
 typedef char code_run;
 #define WIDE_CODES_SIGNED 0
 #define NARROW_RUNS 0
+#define PIN(v) (void)0
 INLINE v16i dot_step(v16i sum, code_run *run, v16i weights, int32_t codes, int word, int words, int bits) {
     (void)run, (void)word, (void)words, (void)bits;
     const __m256i four = _mm256_set1_epi32(codes);
