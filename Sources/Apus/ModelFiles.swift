@@ -46,7 +46,7 @@ public struct ModelFiles: Sendable {
         for name in checkpoint.tensorNames {
             guard let tensor = checkpoint.rawTensor(named: name) else { continue }
             hash.add("\(name) \(tensor.dtypeName) \(tensor.shape)")
-            hash.add(tensor.bytes)
+            tensor.stream { hash.add($0) }
         }
         return hash.text
     }

@@ -44,6 +44,16 @@ public final class Checkpoint: Sendable {
         public let file: MappedFile
         /// Where ``bytes`` lie in ``file``.
         public let range: Range<Int>
+
+        /// Reads the bytes once, in order, in pieces of 16 MB whose memory is given back before the next: a file may be larger than
+        /// the machine's memory, and its pages count as the process's.
+        public func stream<E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> Void) throws(E) {
+            for start in stride(from: 0, to: bytes.count, by: 16 << 20) {
+                let end = min(start + (16 << 20), bytes.count)
+                try body(UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+                file.dontNeed(range.lowerBound + start..<range.lowerBound + end)
+            }
+        }
     }
 
     /// Which family of files this is.

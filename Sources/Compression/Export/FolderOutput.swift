@@ -121,8 +121,7 @@ struct FolderOutput {
             } else if let values = vectors[name] {
                 try values.withUnsafeBytes { try writer.append($0, to: name) }
             } else {
-                try writer.append(tensor.bytes, to: name)
-                tensor.file.dontNeed(tensor.range)
+                try tensor.stream { try writer.append($0, to: name) }
             }
         }
         for name in added { try vectors[name]!.withUnsafeBytes { try writer.append($0, to: name) } }

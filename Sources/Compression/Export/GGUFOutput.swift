@@ -51,6 +51,10 @@ struct GGUFOutput {
             switch part.source {
             case .copied(let name):
                 let tensor = job.files.checkpoint.rawTensor(named: name)!
+                if part.order == nil {
+                    try tensor.stream { try writer.append($0, to: part.info.name) }
+                    continue
+                }
                 bytes = Array(tensor.bytes)
                 tensor.file.dontNeed(tensor.range)
             case .made(let name, let step):
