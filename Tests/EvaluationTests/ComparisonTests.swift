@@ -63,12 +63,30 @@ import Testing
                 Self.figures("method-\(index)-with-\(index % 5)-bits", bytes, kl: 3.0 / Double(1 << (index % 8)) * (1 + Double(index) / 40)))
         }
         models.append(Self.figures("a<b&\"c\"", 1_500_000, kl: 0))
-        let svg = ParetoPlot(models, title: "one & all").svg
-        let document = try XMLScan(svg)
+        let document = try XMLScan(ParetoPlot(models, title: "one & all").svg)
         #expect(document.texts.contains("a<b&\"c\"") && document.texts.contains("one & all"))
+        #expect(Self.namesApart(document, models) == models.count - 1)
+    }
+
+    /// Of a hundred models the front keeps its names and the others have theirs where there is room; the sentence counts.
+    @Test func manyModelsAreStillRead() throws {
+        var models = [Self.figures("base", 8_400_000, kl: nil)]
+        for index in 0..<100 {
+            models.append(Self.figures("method-\(index)", 1_000_000 + index * 60_000, kl: 2 * exp(-Double(index) / 12) * (index % 10 == 0 ? 1 : 9)))
+        }
+        let document = try XMLScan(ParetoPlot(models, title: "many").svg)
+        let named = Self.namesApart(document, models)
+        let front = zip(models, ComparedFigures.front(models)).filter { $1 && $0.label != "base" }.map(\.0.label)
+        #expect(front.allSatisfy(document.texts.contains) && front.count < named && named < 100)
+        #expect(document.points.count >= 100)
+        let sentence = Recommendation(models).sentence
+        #expect(sentence.contains(" others are no smaller than nearer ones") && sentence.count < 800, "\(sentence)")
+    }
+
+    /// How many of the models have their names in the picture; none may cover a point or another.
+    private static func namesApart(_ document: XMLScan, _ models: [ComparedFigures]) -> Int {
         let names = Set(models.dropFirst().map(\.label))
         let boxes = document.labels.filter { names.contains($0.text) }
-        #expect(boxes.count == models.count - 1)
         for (index, a) in boxes.enumerated() {
             #expect(a.x >= 0 && a.x + a.width <= 820 && a.y - 11 >= 0 && a.y <= 520)
             for b in boxes[(index + 1)...] {
@@ -82,6 +100,7 @@ import Testing
                 #expect(!isInside, "\(a.text) covers a point")
             }
         }
+        return boxes.count
     }
 
     @Test func axesHaveTicks() {

@@ -143,6 +143,10 @@ public struct ParetoPlot: Sendable {
         }
     }
 
+    /// Of more models than this only the front's names may stand away from their points; where that leaves no room for another one's, its
+    /// circle's title alone has it.
+    private static let manyModels = 30
+
     /// Names beside their points, where they cover no point, no other name and not the base's; with a thin line where that is farther off.
     private func labels(
         _ points: [(x: Double, y: Double)], _ names: [String], _ isFront: [Bool], apartFrom others: [Box]
@@ -160,7 +164,8 @@ public struct ParetoPlot: Sendable {
             let point = points[place]
             let size = (width: Double(names[place].count) * Self.letter + 4, height: Self.line)
             var best: (box: Box, cost: Double, reach: Double)?
-            for reach in [4.0, 12, 22, 34, 48, 64, 84, 110, 140] {
+            let mustStand = isFront[place] || points.count <= Self.manyModels
+            for reach in [4.0, 12, 22, 34, 48, 64, 84, 110, 140] where mustStand || reach <= 12 {
                 for step in 0..<16 {
                     let angle = Double(step) * .pi / 8
                     let (dx, dy) = (cos(angle), sin(angle))
@@ -175,7 +180,7 @@ public struct ParetoPlot: Sendable {
                 }
                 if let best, best.cost < 1000 { break }
             }
-            guard let best else { continue }
+            guard let best, mustStand || best.cost < 1000 else { continue }
             taken.append(best.box)
             if best.reach > 12 {
                 let (x, y) = best.box.nearest(to: point)

@@ -81,14 +81,14 @@ public struct Recommendation: Sendable, Equatable {
         let tooFar = others.filter { bound(models[$0]) > Use.small.limit }
         if !tooFar.isEmpty {
             sentence +=
-                "; " + list(tooFar.map { "\(models[$0].label) (KL \(number(models[$0].kl)))" })
+                "; " + list(tooFar.map { "\(models[$0].label) (KL \(number(models[$0].kl)))" }, atMost: 6)
                 + (tooFar.count == 1 ? " is" : " are") + " too far from the base for any of this"
         }
         let front = ComparedFigures.front(models)
         let beaten = others.filter { !front[$0] && !tooFar.contains($0) && !named.contains($0) }
         if !beaten.isEmpty {
             sentence +=
-                "; " + list(beaten.map { models[$0].label })
+                "; " + list(beaten.map { models[$0].label }, atMost: 6)
                 + (beaten.count == 1 ? " is no smaller than a nearer one" : " are no smaller than nearer ones")
         }
         return sentence + "."
@@ -118,8 +118,10 @@ public struct Recommendation: Sendable, Equatable {
         value >= 0.001 || value <= 0 ? String(format: "%.3g", value) : String(format: "%.1e", value)
     }
 
-    private static func list(_ parts: [String]) -> String {
-        parts.count < 2
-            ? parts.joined() : parts.dropLast().joined(separator: ", ") + (parts.count > 2 ? ", and " : " and ") + parts.last!
+    /// `a, b, and c`; of more than `most` those that fit, and how many there are besides.
+    private static func list(_ parts: [String], atMost most: Int = .max) -> String {
+        let shown = parts.count > most ? parts.prefix(most - 1) + ["\(parts.count - most + 1) others"] : parts
+        guard shown.count > 1 else { return shown.joined() }
+        return shown.dropLast().joined(separator: ", ") + (shown.count > 2 ? ", and " : " and ") + shown.last!
     }
 }
