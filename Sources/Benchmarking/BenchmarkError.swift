@@ -17,7 +17,8 @@ public enum BenchmarkError: Error, Sendable, Equatable, CustomStringConvertible 
         case .unknownShape(let name):
             "there is no shape '\(name)'; choose one of \(ModelSize.all.map(\.name).joined(separator: ", "))"
         case .unknownFormat(let name):
-            "there is no format '\(name)'; choose one of \(WeightFormats.names.joined(separator: ", "))"
+            "there is no format '\(name)'; choose one of \(WeightFormats.names.joined(separator: ", ")), "
+                + "or one made of parts such as int4_g128; --format list lists them"
         case .contextTooSmall(let needed, let context):
             "the measurement needs \(needed) positions and the model has \(context); "
                 + "lower --prompt, --generate or --context"

@@ -92,6 +92,7 @@ import Testing
         #expect("\(unknown!)".contains("llama-2t") && "\(unknown!)".contains("llama-1b"))
         let format = #expect(throws: BenchmarkError.self) { try WeightFormats.named("q9") }
         #expect("\(format!)".contains("q9") && "\(format!)".contains("q8_0"))
+        for name in WeightFormats.names + WeightFormats.namesOfParts { #expect(try WeightFormats.named(name).name.lowercased() == name) }
         let folder = try TemporaryFolder()
         try Data().write(to: URL(fileURLWithPath: folder.path + "/file"))
         let file = RandomModelFile(RandomModel(size: .small("llama"), format: .f32), keptIn: folder.path + "/file/x")

@@ -45,7 +45,7 @@ struct Bench: ParsableCommand {
 
     func run() throws {
         if random.isList { return listShapes() }
-        if measurement.listsFormats { return Console.write(WeightFormats.names.joined(separator: "\n") + "\n") }
+        if measurement.listsFormats { return Console.write((WeightFormats.names + WeightFormats.namesOfParts).joined(separator: "\n") + "\n") }
         #if DEBUG
             Console.note("this is a debug build, whose figures say nothing; build with -c release")
         #endif
