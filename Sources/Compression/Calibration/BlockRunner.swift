@@ -71,17 +71,17 @@ final class BlockRunner {
         }
     }
 
-    /// Tells `body` the rows that an input of a block gets, in order, all rows of the text.
+    /// Tells `body` the rows that some inputs of a block get, in order, all rows of the text.
     ///
-    /// - Parameter overlay: what stands in for the block's weights up to that input.
+    /// - Parameter overlay: what stands in for the block's weights up to the last of those inputs.
     func listen(
-        block: Int, _ input: ProjectionInput, overlay: WeightOverlay, _ body: @escaping (Rows) -> Void
+        block: Int, _ inputs: [ProjectionInput], overlay: WeightOverlay, _ body: @escaping (ProjectionInput, Rows) -> Void
     ) throws {
+        guard let last = ProjectionInput.allCases.last(where: inputs.contains) else { return }
         let model = try Catalog.load(checkpoint, part: .block(block), overlay: overlay, threads: threads)
         scratch.tap = { _, heard, rows in
-            if heard != input { return true }
-            body(rows)
-            return false
+            if inputs.contains(heard) { body(heard, rows) }
+            return heard != last
         }
         defer { scratch.tap = nil }
         try run(model, block, keeping: false)

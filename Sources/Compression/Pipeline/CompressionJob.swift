@@ -272,8 +272,11 @@ public final class CompressionJob {
         var block = try BlockWeights(files.checkpoint, projections)
         var result = StepResult()
         if let scaler = method.scaler, let runner {
-            for folding in Folding.all(uses, layer: layer) {
-                try fold(folding, scaler, layer, runner, &block)
+            let foldings = Folding.all(uses, layer: layer).filter { $0.readers.allSatisfy { plan[$0.name] != nil } }
+            // A folding changes no function of the block, so what later ones read is heard in the same pass.
+            let heard = try listen(to: foldings, scaler, layer, runner, block)
+            for (folding, collector) in zip(foldings, heard) {
+                try fold(folding, collector, scaler, layer, runner, &block)
             }
             result.vectors = block.vectors
         }
@@ -288,7 +291,7 @@ public final class CompressionJob {
             if let runner, quantizer.need > .nothing {
                 let collector = InputCollector(
                     inputs: first.shape[1], need: quantizer.need, total: rows!.tokens, solver)
-                try runner.listen(block: layer, input, overlay: block.overlay) { collector.add($0) }
+                try runner.listen(block: layer, [input], overlay: block.overlay) { collector.add($1) }
                 statistics = collector.finish()
             }
             for use in readers {
@@ -300,26 +303,33 @@ public final class CompressionJob {
         return result
     }
 
-    private func fold(
-        _ folding: Folding, _ scaler: any Scaler, _ layer: Int, _ runner: BlockRunner, _ block: inout BlockWeights
-    ) throws {
-        let types = folding.readers.compactMap { plan[$0.name] }
-        guard types.count == folding.readers.count else { return }
-        func listen() throws -> InputCollector {
-            let collector = InputCollector(
+    /// What the inputs of some foldings are, in one pass.
+    private func listen(
+        to foldings: [Folding], _ scaler: any Scaler, _ layer: Int, _ runner: BlockRunner, _ block: BlockWeights
+    ) throws -> [InputCollector] {
+        let collectors = foldings.map { folding in
+            InputCollector(
                 inputs: folding.readers[0].shape[1], need: scaler.need, keeping: scaler.keptRows, total: rows!.tokens, solver)
-            try runner.listen(block: layer, folding.input, overlay: block.overlay) { collector.add($0) }
-            return collector
         }
-        var collector = try listen()
+        try runner.listen(block: layer, foldings.map(\.input), overlay: block.overlay) { input, rows in
+            for (folding, collector) in zip(foldings, collectors) where folding.input == input { collector.add(rows) }
+        }
+        return collectors
+    }
+
+    private func fold(
+        _ folding: Folding, _ collector: InputCollector, _ scaler: any Scaler, _ layer: Int, _ runner: BlockRunner,
+        _ block: inout BlockWeights
+    ) throws {
+        var collector = collector
         if container == .apus, let shift = scaler.shift(folding.input, collector.finish()),
             try folding.apply(shift: shift, to: &block)
         {
-            collector = try listen()
+            collector = try listen(to: [folding], scaler, layer, runner, block)[0]
         }
         let scale = scaler.scale(
             folding.input, readers: folding.readers.map { block.weights[$0.name]! }, collector.finish(),
-            rows: collector.keptRows, types: types, solver)
+            rows: collector.keptRows, types: folding.readers.compactMap { plan[$0.name] }, solver)
         if let scale { try folding.apply(scale, to: &block) }
     }
 

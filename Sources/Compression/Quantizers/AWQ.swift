@@ -15,18 +15,24 @@ struct AWQ: Scaler {
         _ input: ProjectionInput, readers: [Matrix], _ statistics: InputStatistics, rows: Matrix?, types: [ElementType],
         _ solver: Solver
     ) -> [Float]? {
+        guard let moments = statistics.moments.map(HalvedMoments.init) else { return nil }
         let salience = statistics.meanMagnitudes
-        var best: (error: Double, scale: [Float]?) = (.infinity, nil)
-        for step in 0..<steps {
-            let exponent = Double(step) / Double(steps)
-            let scale = step == 0 ? nil : normalised(salience.map { power(max($0, 1e-4), exponent) })
-            var error = 0.0
-            for (weight, type) in zip(readers, types) {
-                error += roundingError(weight, scale, statistics, type, solver)
-            }
-            if error < best.error { best = (error, scale) }
+        let scales = (0..<steps).map { step in
+            step == 0 ? nil : normalised(salience.map { power(max($0, 1e-4), Double(step) / Double(steps)) })
         }
-        return best.scale
+        var errors = [Double](repeating: 0, count: steps)
+        for (weight, type) in zip(readers, types) {
+            guard let encoder = WeightEncoder(type, effort: .plain) else { continue }
+            var scaled = [Float](repeating: 0, count: weight.rows * weight.columns)
+            let error = Matrix(rows: weight.rows, columns: weight.columns)
+            let product = Matrix(rows: weight.rows, columns: weight.columns)
+            for (step, scale) in scales.enumerated() {
+                roundingError(weight, scale, encoder, threads: solver.threads, &scaled, into: error)
+                errors[step] += moments.energy(error, into: product, solver)
+            }
+        }
+        let best = errors.indices.min { errors[$0] < errors[$1] }!
+        return scales[best]
     }
 
     /// √(largest · smallest) becomes 1.
@@ -35,23 +41,24 @@ struct AWQ: Scaler {
         return scale.map { $0 / middle }
     }
 
-    /// Σ ((Q(w s) / s − w) x)² over all rows.
+    /// Q(w s) / s − w.
+    ///
+    /// - Parameter scaled: room for the weight's numbers; what it holds is lost.
     private func roundingError(
-        _ weight: Matrix, _ scale: [Float]?, _ statistics: InputStatistics, _ type: ElementType, _ solver: Solver
-    ) -> Double {
-        guard let encoder = WeightEncoder(type, effort: .plain) else { return 0 }
-        let error = Matrix(rows: weight.rows, columns: weight.columns)
-        inParallel(weight.rows, grain: 16, threads: solver.threads) { part in
-            for row in part {
-                let (scaled, values) = (error.row(row), weight.row(row))
-                for column in 0..<values.count { scaled[column] = values[column] * (scale?[column] ?? 1) }
+        _ weight: Matrix, _ scale: [Float]?, _ encoder: WeightEncoder, threads: Int, _ scaled: inout [Float], into error: Matrix
+    ) {
+        scaled.withUnsafeMutableBufferPointer { scaled in
+            for row in 0..<weight.rows {
+                let values = weight.row(row)
+                let target = scaled.baseAddress! + row * values.count
+                for column in 0..<values.count { target[column] = values[column] * (scale?[column] ?? 1) }
             }
         }
-        let rows = encoder.encode(error.values, inputs: weight.columns, threads: solver.threads)
+        let rows = encoder.encode(scaled, inputs: weight.columns, threads: threads)
         let back = scale?.map { 1 / $0 }
         rows.bytes.withUnsafeBytes { bytes in
-            let rounded = Weight(type: type, outputs: weight.rows, inputs: weight.columns, bytes: bytes)
-            inParallel(weight.rows, grain: 16, threads: solver.threads) { part in
+            let rounded = Weight(type: encoder.type, outputs: weight.rows, inputs: weight.columns, bytes: bytes)
+            inParallel(weight.rows, grain: 16, threads: threads) { part in
                 for row in part {
                     let (difference, values) = (error.row(row), weight.row(row))
                     rounded.read(row: row, into: difference)
@@ -61,7 +68,6 @@ struct AWQ: Scaler {
                 }
             }
         }
-        return outputEnergy(error, statistics, solver)
     }
 }
 

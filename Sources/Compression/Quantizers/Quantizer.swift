@@ -59,25 +59,10 @@ func outputError(_ weight: Matrix, _ other: Matrix, _ statistics: InputStatistic
 
 /// Σ (w x)² over all rows and outputs.
 func outputEnergy(_ weight: Matrix, _ statistics: InputStatistics?, _ solver: Solver) -> Double {
-    var sum = 0.0
     if let moments = statistics?.moments {
-        // A symmetric matrix is its lower half, with half the diagonal, and that half turned: half the multiply-adds.
-        let half = Matrix(copying: moments)
-        for row in 0..<half.rows {
-            let values = half.row(row)
-            values[row] *= 0.5
-            values[(row + 1)...].update(repeating: 0)
-        }
-        let product = Matrix(rows: weight.rows, columns: weight.columns)
-        solver.subtractProduct(weight, lowerTriangle: half, from: product)
-        for row in 0..<weight.rows {
-            let (a, b) = (weight.row(row), product.row(row))
-            var rowSum = 0.0
-            for column in 0..<a.count { rowSum -= Double(a[column]) * Double(b[column]) }
-            sum += 2 * rowSum
-        }
-        return sum
+        return HalvedMoments(moments).energy(weight, into: Matrix(rows: weight.rows, columns: weight.columns), solver)
     }
+    var sum = 0.0
     for row in 0..<weight.rows {
         let values = weight.row(row)
         for column in 0..<values.count {
@@ -85,4 +70,35 @@ func outputEnergy(_ weight: Matrix, _ statistics: InputStatistics?, _ solver: So
         }
     }
     return sum
+}
+
+/// XᵀX for errors in outputs: a symmetric matrix is its lower half, with half the diagonal, and that half turned, which takes half the
+/// multiply-adds.
+struct HalvedMoments {
+    private let lower: Matrix
+
+    init(_ moments: Matrix) {
+        lower = Matrix(copying: moments)
+        for row in 0..<lower.rows {
+            let values = lower.row(row)
+            values[row] *= 0.5
+            values[(row + 1)...].update(repeating: 0)
+        }
+    }
+
+    /// Σ (w x)² over all rows and outputs.
+    ///
+    /// - Parameter product: room of the weight's shape; what it holds is lost.
+    func energy(_ weight: Matrix, into product: Matrix, _ solver: Solver) -> Double {
+        for row in 0..<product.rows { product.row(row).update(repeating: 0) }
+        solver.subtractProduct(weight, lowerTriangle: lower, from: product)
+        var sum = 0.0
+        for row in 0..<weight.rows {
+            let (a, b) = (weight.row(row), product.row(row))
+            var rowSum = 0.0
+            for column in 0..<a.count { rowSum -= Double(a[column]) * Double(b[column]) }
+            sum += rowSum
+        }
+        return 2 * sum
+    }
 }
