@@ -16,7 +16,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FORMATS = ("q8_0,int8-g128,fp8-e4m3-g128,fp8-e5m2-g128,q6_k,int6-g128,fp6-e2m3-g128,fp6-e3m2-g128,q5_k,int5-g128,q4_0,q4_k,iq4_nl,int4-g64,"
-           "int4-g128,int4-g128-zp,fp4-e2m1-g32,mxfp4,nf4-g64,lut4,q3_k,int3-g64,lut3,q2_k,int2-g64")
+           "int4-g128,int4-g128-zp,fp4-e2m1-g32,mxfp4,nf4-g64,q3_k,int3-g64,q2_k,int2-g64")
 
 
 def main():
