@@ -13,6 +13,8 @@ import pathlib
 import subprocess
 import sys
 
+import greedy
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 KINDS = "F16,Q8_0,Q5_1,Q5_0,Q4_1,Q4_0,IQ4_NL,MXFP4,Q6_K,Q5_K,Q4_K,Q3_K,Q2_K,IQ4_XS"
 PROMPTS = ["Once upon a time", "Tom and his dog went to the park.", "One day, a little girl named Lily found a needle", "The sun was warm and"]
@@ -57,17 +59,8 @@ def main():
         if not path.exists():
             run(o.apus, "quantize", ROOT / "Models/stories", "-o", path, "--method", "rtn", "--format", kind, "--embedding-format", kind)
         answers = json.loads(run(f"{o.environment}/llama/bin/python", "-c", PEER, path, json.dumps(PROMPTS), TOKENS).splitlines()[-1])
-        lines, out = work / "prompts.jsonl", work / "answers.jsonl"
-        for rest in work.glob("answers.jsonl*"):
-            rest.unlink()
-        with open(lines, "w") as file:
-            for index, answer in enumerate(answers):
-                body = {"prompt": answer["prompt"], "max_tokens": TOKENS, "temperature": 0}
-                file.write(json.dumps({"custom_id": str(index), "method": "POST", "url": "/v1/completions", "body": body}) + "\n")
-        run(o.apus, "batch", lines, "-o", out, "--model", path)
-        with open(out) as file:
-            ours = {line["custom_id"]: line["response"]["body"]["choices"][0]["text"] for line in map(json.loads, file)}
-        alike = [f"{sum(ours[str(index)].startswith(text) for text in each['texts'])} of {len(each['texts'])}" for index, each in enumerate(answers)]
+        counts = greedy.alike(lambda *arguments: run(o.apus, *arguments), path, answers, TOKENS, work)
+        alike = [f"{count} of {len(answer['texts'])}" for count, answer in zip(counts, answers)]
         print(f"| {kind} | {', '.join(alike)} |", flush=True)
 
 

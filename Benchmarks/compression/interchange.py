@@ -16,6 +16,8 @@ import pathlib
 import subprocess
 import sys
 
+import greedy
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PACKAGES = [["torch", "transformers", "compressed-tensors", "auto-round", "accelerate"], ["optimum", "gptqmodel"]]
@@ -73,21 +75,7 @@ class Work:
         """Perplexities and answers of both."""
         theirs = self.peer("measure", folder, self.o.text)
         ours = json.loads(self.apus("perplexity", folder, self.o.text, "--stride", "1024", "--json"))["perplexity"]
-        lines, out = self.made / "prompts.jsonl", self.made / "answers.jsonl"
-        out.unlink(missing_ok=True)
-        for rest in self.made.glob("answers.jsonl*"):
-            rest.unlink()
-        with open(lines, "w") as file:
-            for index, answer in enumerate(theirs["answers"]):
-                body = {"prompt": answer["prompt"], "max_tokens": 48, "temperature": 0}
-                file.write(json.dumps({"custom_id": str(index), "method": "POST", "url": "/v1/completions", "body": body}) + "\n")
-        self.apus("batch", lines, "-o", out, "--model", folder)
-        with open(out) as file:
-            answers = {line["custom_id"]: line for line in map(json.loads, file)}
-        alike = []
-        for index, answer in enumerate(theirs["answers"]):
-            mine = answers[str(index)]["response"]["body"]["choices"][0]["text"]
-            alike.append(sum(mine.startswith(text) for text in answer["texts"]))
+        alike = greedy.alike(self.apus, folder, theirs["answers"], 48, self.made)
         print(f"| {name} | {theirs['perplexity']:.4f} | {ours:.4f} | {100 * (ours / theirs['perplexity'] - 1):+.2f} % "
               f"| {', '.join(map(str, alike))} of 48 |", flush=True)
 
