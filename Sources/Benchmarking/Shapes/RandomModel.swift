@@ -172,9 +172,7 @@ public enum WeightFormats {
     public static let names = ElementType.allCases.map { $0.name.lowercased() }
     /// Those made of parts with half-precision scales; zero points (`int4-g128-zp`) and other scales (`nf4-g64-f32`) are known too.
     public static let namesOfParts = GroupFormat.Coding.allCases.flatMap { coding in
-        GroupFormat.groups.filter { $0 > 16 }.compactMap { group in
-            coding.isCodebook ? nil : GroupFormat(coding, group: group).map { $0.name.lowercased() }
-        }
+        GroupFormat.groups.compactMap { GroupFormat(coding, group: $0)?.name.lowercased() }
     }
 
     /// - Throws: ``BenchmarkError/unknownFormat(_:)`` where no format has the name.
